@@ -1,0 +1,17 @@
+//! The gRPC contracts, generated from `proto/ringway/*/v1/*.proto` at build time.
+//!
+//! Only the `convert.rs` of each room knows these types; inside the house, the rooms' own types travel.
+#![allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, clippy::unwrap_used, reason = "generated")]
+
+/// What operators ask a node: status, nodes, links, routes, policies.
+pub mod admin {
+    tonic::include_proto!("ringway.admin.v1");
+}
+
+/// What nodes tell each other: signed statements, flooded over streams.
+pub mod mesh {
+    tonic::include_proto!("ringway.mesh.v1");
+}
+
+/// The serialized `FileDescriptorSet` of all contracts, for gRPC reflection and the golden test.
+pub const DESCRIPTOR: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptor.bin"));
