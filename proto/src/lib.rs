@@ -1,7 +1,15 @@
 //! The gRPC contracts, generated from `proto/ringway/*/v1/*.proto` at build time.
 //!
 //! Only the `convert.rs` of each room knows these types; inside the house, the rooms' own types travel.
-#![allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, clippy::unwrap_used, reason = "generated")]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    unused_qualifications,
+    clippy::all,
+    clippy::pedantic,
+    clippy::unwrap_used,
+    reason = "generated"
+)]
 
 /// What operators ask a node: status, nodes, links, routes, policies.
 pub mod admin {

@@ -1,1 +1,12 @@
-//! Ringway: proxy.
+//! The SIP proxy of a region: forwards calls over measured paths (`core`), and speaks with the mesh (`mesh`).
+
+pub mod admin;
+pub mod config;
+pub mod control;
+pub mod core;
+pub mod hops;
+pub mod mesh;
+pub mod metrics;
+pub mod probe;
+pub mod service;
+pub mod worker;

@@ -1,1 +1,42 @@
-//! Ringway: router.
+//! Ringway's router: what the nodes measured goes in, a route table with a reason for every choice comes out.
+//!
+//! ```text
+//! Report ─▶ links ─▶ graph ─▶ score (E-model, policy) ─▶ choose (hysteresis) ─▶ RouteTable, Change
+//! ```
+//! The crate is pure: no socket, no clock, no randomness. The same inputs at the same times give the same
+//! outputs, in a node, in a simulation and in a replay.
+
+mod backoff;
+mod choose;
+pub mod emodel;
+mod estimate;
+mod explain;
+mod graph;
+mod ids;
+mod link;
+mod links;
+mod loss;
+mod path;
+mod policy;
+mod reason;
+mod report;
+mod router;
+mod routes;
+mod score;
+mod settings;
+mod shortlist;
+mod table;
+mod time;
+
+pub use emodel::Codec;
+pub use explain::{Candidate, Explanation, Verdict};
+pub use ids::{Class, InvalidName, NAME_LEN_MAX, NodeId, NodeName, Region};
+pub use links::LinkState;
+pub use path::{Detour, InvalidPath, Path, RELAYS_MAX};
+pub use policy::{Policy, PolicyError, RULES_MAX};
+pub use reason::{Obstacle, Reason, Snapshot, Sway, SwayKind};
+pub use report::{DELAY_MS_MAX, HopCounts, LINKS_MAX, LinkReport, RefusedReport, Report};
+pub use router::{Input, Output, Router};
+pub use settings::{InvalidSetting, Settings};
+pub use table::{Change, RANKED_MAX, Ranked, Route, RouteTable};
+pub use time::Time;

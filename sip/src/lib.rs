@@ -1,1 +1,11 @@
-//! Ringway: sip.
+//! SIP (RFC 3261) as a library of values and machines: messages that are parsed once and printed by splicing,
+//! typed headers read on demand, and the transaction layer. Pure: no socket, no clock, no randomness; time comes
+//! in as an argument and bytes go out through `poll`.
+
+pub mod header;
+pub mod message;
+pub mod transaction;
+
+pub use header::{CSeq, NameAddr, Param, Params, Uri, Via};
+pub use message::{Edit, Header, Limits, Message, Method, Name, ParseError, Reply, ack_for, cancel_for};
+pub use transaction::{ClientId, Layer, Output, ServerId, Timing};

@@ -1,0 +1,123 @@
+//! All the calls of one phone. Pure: datagrams, orders and time in; datagrams and events out.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    net::SocketAddrV4,
+    time::{Duration, Instant},
+};
+
+use rsip::{Method, Request, Response, SipMessage};
+
+use super::{
+    Output, PhoneConfig,
+    callee::Callee,
+    caller::{Caller, Order},
+    message::{Identity, answer_address, parse, print_response, tag, via_stack},
+};
+
+pub(super) struct Agent {
+    config: PhoneConfig,
+    rng: fastrand::Rng,
+    callers: HashMap<String, Caller>,
+    callees: HashMap<(String, String), Callee>,
+    output: VecDeque<Output>,
+}
+
+impl Agent {
+    pub(super) fn new(config: PhoneConfig, seed: u64) -> Self {
+        let rng = fastrand::Rng::with_seed(seed);
+        Self { config, rng, callers: HashMap::new(), callees: HashMap::new(), output: VecDeque::new() }
+    }
+
+    /// Places a call and gives its Call-ID.
+    pub(super) fn place(&mut self, now: Instant, from: &str, to: &str, talk: Duration) -> Option<String> {
+        let token = self.rng.u64(..);
+        let order = Order {
+            call_id: format!("{:016x}@{}", self.rng.u64(..), self.config.address.ip()),
+            from: from.to_owned(),
+            to: to.to_owned(),
+            domain: self.config.domain.clone(),
+            token,
+            local: self.config.address,
+            proxies: self.config.proxies.clone(),
+            talk,
+        };
+        let call_id = order.call_id.clone();
+        let mut caller = Caller::place(now, order)?;
+        drain(&mut self.output, || caller.poll());
+        self.callers.insert(call_id.clone(), caller);
+        Some(call_id)
+    }
+
+    pub(super) fn handle(&mut self, now: Instant, datagram: &[u8], source: SocketAddrV4) {
+        match parse(datagram) {
+            Some(SipMessage::Request(request)) => self.handle_request(now, request, source),
+            Some(SipMessage::Response(response)) => self.handle_response(now, &response, datagram),
+            None => tracing::warn!(%source, length = datagram.len(), "rsip cannot read this; dropped"),
+        }
+    }
+
+    pub(super) fn expire(&mut self, now: Instant) {
+        for caller in self.callers.values_mut() {
+            caller.expire(now);
+            drain(&mut self.output, || caller.poll());
+        }
+        for callee in self.callees.values_mut() {
+            callee.expire(now);
+            drain(&mut self.output, || callee.poll());
+        }
+        self.callers.retain(|_, caller| !caller.is_forgotten(now));
+        self.callees.retain(|_, callee| !callee.is_forgotten(now));
+    }
+
+    pub(super) fn poll(&mut self) -> Option<Output> {
+        self.output.pop_front()
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let callers = self.callers.values().map(Caller::deadline);
+        callers.chain(self.callees.values().map(Callee::deadline)).min()
+    }
+
+    fn handle_response(&mut self, now: Instant, response: &Response, raw: &[u8]) {
+        let Some(identity) = Identity::of(response) else { return };
+        if let Some(caller) = self.callers.get_mut(&identity.call_id) {
+            caller.handle(now, response, raw, &identity);
+            drain(&mut self.output, || caller.poll());
+        }
+    }
+
+    fn handle_request(&mut self, now: Instant, request: Request, source: SocketAddrV4) {
+        let Some(identity) = Identity::of(&request) else { return };
+        let Some(from_tag) = tag(&identity.from) else { return };
+        let key = (identity.call_id.clone(), from_tag.to_owned());
+        if let Some(callee) = self.callees.get_mut(&key) {
+            callee.handle(now, &request, &identity, source);
+            return drain(&mut self.output, || callee.poll());
+        }
+        match request.method {
+            Method::Invite if tag(&identity.to).is_none() => {
+                let chance = (self.rng.u64(..), self.config.ring);
+                let callee = Callee::ring(now, request, &identity, source, self.config.address, chance);
+                let Some(mut callee) = callee else { return };
+                drain(&mut self.output, || callee.poll());
+                self.callees.insert(key, callee);
+            }
+            Method::Ack => {}
+            Method::Options => self.reply(&request, source, (200, "OK")),
+            _ => self.reply(&request, source, (481, "Call/Transaction Does Not Exist")),
+        }
+    }
+
+    fn reply(&mut self, request: &Request, source: SocketAddrV4, status: (u16, &str)) {
+        let to_tag = format!("{:x}", self.rng.u64(..));
+        if let Some(top) = via_stack(&request.headers).first() {
+            let bytes = print_response(request, status, &to_tag, None, None);
+            self.output.push_back(Output::Send { to: answer_address(top, source), bytes });
+        }
+    }
+}
+
+fn drain(output: &mut VecDeque<Output>, poll: impl FnMut() -> Option<Output>) {
+    output.extend(std::iter::from_fn(poll));
+}

@@ -1,0 +1,148 @@
+//! The configuration file of a node of the lab, as an operator would write it.
+
+use serde::Serialize;
+
+use super::spec::{WorldSpec, node_name, zone};
+use crate::address::{
+    ADMIN_PORT, AddressPlan, FIRST_PHONE, MESH_PORT, METRICS_PORT, PROBE_PORT, SIP_PORT, real, seen_from,
+};
+
+/// Prints `node.toml` for a node; the files it names stand beside it.
+pub(super) fn node_toml(spec: &WorldSpec, plan: &AddressPlan, region: &str, host: u8) -> String {
+    let home = plan.octet(region).unwrap_or_else(|| unreachable!("a region of the plan: {region}"));
+    let at = |port: u16| format!("{}:{port}", real(home, host));
+    let file = NodeFile {
+        node: Node {
+            region,
+            zone: zone(region, host),
+            name: node_name(region, host),
+            mesh_domain: &spec.mesh_domain,
+        },
+        log: Log { format: "json", level: "info" },
+        metrics: Listen { listen: at(METRICS_PORT) },
+        admin: Listen { listen: at(ADMIN_PORT) },
+        mesh: Mesh {
+            listen: at(MESH_PORT),
+            probe_listen: at(PROBE_PORT),
+            seeds: seeds(plan, home, host),
+            certificate: "node.pem",
+            key: "node.key",
+            authority: "ca.pem",
+        },
+        sip: Listen { listen: at(SIP_PORT) },
+        edge: Edge { trusted: vec![format!("127.{home}.0.0/24")] },
+        dial: dial_plan(spec, plan),
+        policy: PolicyFile { file: "policy.toml" },
+    };
+    toml::to_string(&file).unwrap_or_else(|error| unreachable!("strings and lists make TOML: {error}"))
+}
+
+/// Every other node, at the address at which this one sees it.
+fn seeds(plan: &AddressPlan, home: u8, host: u8) -> Vec<String> {
+    plan.numbered()
+        .flat_map(|(region, _, nodes)| (1..=nodes).map(move |other| (region, other)))
+        .filter(|other| *other != (home, host))
+        .map(|(region, other)| format!("{}:{MESH_PORT}", seen_from(home, region, other)))
+        .collect()
+}
+
+fn dial_plan<'a>(spec: &'a WorldSpec, plan: &AddressPlan) -> Vec<Dial<'a>> {
+    spec.regions
+        .iter()
+        .filter_map(|region| {
+            let octet = plan.octet(&region.name)?;
+            let next = vec![format!("sip:{}:{SIP_PORT}", real(octet, FIRST_PHONE))];
+            Some(Dial { prefix: region.prefix.as_deref()?, region: &region.name, next })
+        })
+        .collect()
+}
+
+#[derive(Serialize)]
+struct NodeFile<'a> {
+    node: Node<'a>,
+    log: Log,
+    metrics: Listen,
+    admin: Listen,
+    mesh: Mesh,
+    sip: Listen,
+    edge: Edge,
+    dial: Vec<Dial<'a>>,
+    policy: PolicyFile,
+}
+
+#[derive(Serialize)]
+struct Node<'a> {
+    region: &'a str,
+    zone: String,
+    name: String,
+    mesh_domain: &'a str,
+}
+
+#[derive(Serialize)]
+struct Log {
+    format: &'static str,
+    level: &'static str,
+}
+
+#[derive(Serialize)]
+struct Listen {
+    listen: String,
+}
+
+#[derive(Serialize)]
+struct Mesh {
+    listen: String,
+    probe_listen: String,
+    seeds: Vec<String>,
+    certificate: &'static str,
+    key: &'static str,
+    authority: &'static str,
+}
+
+#[derive(Serialize)]
+struct Edge {
+    trusted: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Dial<'a> {
+    prefix: &'a str,
+    region: &'a str,
+    next: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct PolicyFile {
+    file: &'static str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_knows_its_neighbors_at_the_addresses_of_its_own_region() {
+        let mut spec = WorldSpec::whitepaper();
+        spec.regions[0].nodes = 2;
+        let regions = spec.regions.iter().map(|region| (region.name.clone(), region.nodes)).collect();
+        let plan = AddressPlan::claim(regions).unwrap();
+        let home = plan.octet("us-west-2").unwrap();
+        let text = node_toml(&spec, &plan, "us-west-2", 1);
+        let file: toml::Table = text.parse().unwrap();
+        let seeds: Vec<&str> =
+            file["mesh"]["seeds"].as_array().unwrap().iter().map(|seed| seed.as_str().unwrap()).collect();
+        let expected = [
+            format!("127.{home}.0.2:50050"),
+            format!("127.{home}.{}.1:50050", home + 1),
+            format!("127.{home}.{}.1:50050", home + 2),
+            format!("127.{home}.{}.1:50050", home + 3),
+        ];
+        assert_eq!(seeds, expected);
+        assert_eq!(file["node"]["name"].as_str(), Some("w2-1"));
+        assert_eq!(file["node"]["zone"].as_str(), Some("us-west-2a"));
+        assert_eq!(file["sip"]["listen"].as_str(), Some(&*format!("127.{home}.0.1:5060")));
+        assert_eq!(file["edge"]["trusted"][0].as_str(), Some(&*format!("127.{home}.0.0/24")));
+        assert_eq!(file["dial"].as_array().unwrap().len(), 2);
+        assert_eq!(file["dial"][1]["next"][0].as_str(), Some(&*format!("sip:127.{}.0.100:5060", home + 3)));
+    }
+}

@@ -1,0 +1,179 @@
+//! The door between the admin API's wire types and ours.
+
+use crate::control::{ActivePolicy, Control, NodeState};
+use ringway_proto::admin as wire;
+use ringway_router::{Candidate, Change, Explanation, LinkState, Path, Ranked, Region, Route};
+use std::time::Duration;
+
+pub(super) fn status(control: &Control) -> wire::Status {
+    let (facts, table, policy) = (control.facts(), control.router().table(), control.policy());
+    let nodes = control.nodes();
+    let mut regions: Vec<&Region> = nodes.iter().map(|node| &node.statement.origin.region).collect();
+    regions.sort_unstable();
+    regions.dedup();
+    let metrics = control.handle_of_itself().metrics();
+    wire::Status {
+        region: facts.own.region.to_string(),
+        zone: facts.zone.clone(),
+        node: facts.own.node.to_string(),
+        version: facts.version.to_owned(),
+        started_at_us: control.handle_of_itself().clock().start_unix_us(),
+        ready: control.is_ready(),
+        draining: control.is_draining(),
+        policy_revision: policy.policy.revision,
+        policy_digest: policy.policy.digest(),
+        route_epoch: table.epoch,
+        route_made_at_us: table.made_at.micros(),
+        nodes_live: count(nodes.len()),
+        regions_live: count(regions.len()),
+        transactions_active: u64::try_from(metrics.transactions.get()).unwrap_or(0),
+        calls_total: metrics.calls(),
+    }
+}
+
+pub(super) fn node(node: &NodeState) -> wire::Node {
+    let NodeState { statement, sip, own, reachable, heard_ago, stream_open } = node;
+    wire::Node {
+        region: statement.origin.region.to_string(),
+        node: statement.origin.node.to_string(),
+        zone: statement.zone.clone(),
+        version: statement.version.clone(),
+        address: sip.map(|address| address.to_string()).unwrap_or_default(),
+        self_: *own,
+        reachable: *reachable,
+        draining: statement.draining,
+        policy_revision: statement.policy_revision,
+        policy_digest: statement.policy_digest.clone(),
+        route_epoch: statement.route_epoch,
+        heard_ms_ago: millis(*heard_ago),
+        stream_open: *stream_open,
+    }
+}
+
+pub(super) fn link(link: &LinkState) -> wire::Link {
+    let LinkState {
+        from,
+        to,
+        up,
+        standing,
+        delay_ms,
+        rtt_ms,
+        jitter_ms,
+        loss,
+        loss_smoothed,
+        sip,
+        sip_recent: _,
+        reporters,
+        age,
+    } = link;
+    wire::Link {
+        from: from.to_string(),
+        to: to.to_string(),
+        up: *up,
+        standing: (*standing).to_owned(),
+        delay_ms: *delay_ms,
+        rtt_ms: *rtt_ms,
+        jitter_ms: *jitter_ms,
+        loss: *loss,
+        loss_smoothed: *loss_smoothed,
+        sip_requests: sip.requests,
+        sip_retransmissions: sip.retransmissions,
+        sip_timeouts: sip.timeouts,
+        sip_first_answer_ms: sip.first_answer_ms,
+        reporters: count(*reporters),
+        age_ms: millis(*age),
+    }
+}
+
+pub(super) fn route(home: &Region, epoch: u64, route: &Route) -> wire::Route {
+    let Route { to, class, ranked, reason, since, refused } = route;
+    wire::Route {
+        from: home.to_string(),
+        to: to.to_string(),
+        class: class.to_string(),
+        ranked: ranked.iter().enumerate().map(|(rank, path)| candidate(listed(rank), path)).collect(),
+        reason: refused.clone().unwrap_or_else(|| reason.to_string()),
+        since_us: since.micros(),
+        epoch,
+    }
+}
+
+pub(super) fn change(change: &Change) -> wire::RouteChange {
+    let Change { at, from, to, class, old, new, reason, epoch } = change;
+    wire::RouteChange {
+        at_us: at.micros(),
+        from: from.to_string(),
+        to: to.to_string(),
+        class: class.to_string(),
+        old: old.as_ref().map(regions).unwrap_or_default(),
+        new: new.as_ref().map(regions).unwrap_or_default(),
+        reason: reason.to_string(),
+        epoch: *epoch,
+    }
+}
+
+pub(super) fn explanation(control: &Control, explanation: &Explanation) -> wire::Explanation {
+    let Explanation { from, to, class, at: _, policy_revision, candidates, chosen: _, since, reason, refused, note } =
+        explanation;
+    let all: Vec<wire::Candidate> = candidates
+        .iter()
+        .map(|Candidate { verdict, ranked }| candidate(&verdict.to_string(), ranked))
+        .collect();
+    let ranked = all.iter().filter(|path| ["chosen", "backup"].contains(&path.verdict.as_str()));
+    wire::Explanation {
+        route: Some(wire::Route {
+            from: from.to_string(),
+            to: to.to_string(),
+            class: class.to_string(),
+            ranked: ranked.cloned().collect(),
+            reason: refused.clone().unwrap_or_else(|| reason.clone()),
+            since_us: since.map(|since| since.micros()).unwrap_or_default(),
+            epoch: control.router().table().epoch,
+        }),
+        candidates: all,
+        policy_revision: *policy_revision,
+        asked_at: control.facts().own.to_string(),
+        note: note.clone(),
+    }
+}
+
+pub(super) fn policy(active: &ActivePolicy) -> wire::Policy {
+    wire::Policy {
+        revision: active.policy.revision,
+        digest: active.policy.digest(),
+        document: active.policy.document().to_owned(),
+        active_since_us: active.since_unix_us,
+    }
+}
+
+fn candidate(verdict: &str, ranked: &Ranked) -> wire::Candidate {
+    let Ranked { path, delay_ms, loss, r, r_smoothed, mos, terms, score, note } = ranked;
+    wire::Candidate {
+        path: regions(path),
+        verdict: verdict.to_owned(),
+        delay_ms: *delay_ms,
+        loss: *loss,
+        r: *r,
+        r_smoothed: *r_smoothed,
+        mos: *mos,
+        terms: *terms,
+        score: *score,
+        note: note.clone(),
+    }
+}
+
+fn listed(rank: usize) -> &'static str {
+    if rank == 0 { "chosen" } else { "backup" }
+}
+
+fn regions(path: &Path) -> Vec<String> {
+    path.regions().iter().map(ToString::to_string).collect()
+}
+
+fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

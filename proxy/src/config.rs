@@ -1,0 +1,214 @@
+//! The proxy's sections of the node's configuration.
+
+use crate::core::dial::{Entry, Match};
+use ipnet::IpNet;
+use ringway_router::Region;
+use ringway_sip::Uri;
+use serde::Deserialize;
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+/// `[mesh]`: how this node meets the others.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mesh {
+    /// gRPC, TCP.
+    pub listen: SocketAddr,
+    /// Probe reflector, UDP. Probes leave from another port of the same address.
+    pub probe_listen: SocketAddr,
+    /// Other nodes' mesh addresses. One that answers is enough to hear of all; a stream is kept to each.
+    #[serde(default)]
+    pub seeds: Vec<SocketAddr>,
+    /// This node's certificate, PEM, relative to the configuration file.
+    pub certificate: PathBuf,
+    /// Its key, PEM (ECDSA P-256).
+    pub key: PathBuf,
+    /// The mesh authority's certificate, PEM.
+    pub authority: PathBuf,
+    /// Mean pause between two probes of one node.
+    #[serde(default = "defaults::probe_interval_ms")]
+    pub probe_interval_ms: u64,
+    /// Unanswered probes in a row that take a way down.
+    #[serde(default = "defaults::probe_misses")]
+    pub probe_misses: u32,
+    /// Between two reports of this node; a way that goes up or down is reported at once.
+    #[serde(default = "defaults::report_interval_ms")]
+    pub report_interval_ms: u64,
+    /// A node that was not heard of for so long is gone.
+    #[serde(default = "defaults::node_expiry_ms")]
+    pub node_expiry_ms: u64,
+}
+
+/// `[sip]`: how SIP comes and goes.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sip {
+    /// UDP.
+    pub listen: SocketAddr,
+    /// What stands in our Via when it is not `listen`.
+    pub advertise: Option<SocketAddr>,
+    /// A proxy of the mesh that did not answer an INVITE for so long is silent: the next path is tried as well.
+    #[serde(default = "defaults::hop_timeout_ms")]
+    pub hop_timeout_ms: u64,
+    /// An edge element that did not answer for so long is given up, when there is another.
+    #[serde(default = "defaults::edge_timeout_ms")]
+    pub edge_timeout_ms: u64,
+    /// Timer C: how long a callee may ring (RFC 3261 §16.6: more than three minutes).
+    #[serde(default = "defaults::timer_c_s")]
+    pub timer_c_s: u64,
+}
+
+/// `[edge]`: whom this region trusts.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Edge {
+    /// Networks of SBCs, trunks and phones: only from there requests are taken in, only there they are delivered.
+    pub trusted: Vec<IpNet>,
+}
+
+/// One `[[dial]]`: where a prefix or a domain lives. The same on every node.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dial {
+    /// The beginning of the user part. Just one of `prefix` and `domain`.
+    pub prefix: Option<String>,
+    /// The host of the Request-URI.
+    pub domain: Option<String>,
+    /// The region that delivers it.
+    pub region: Region,
+    /// `sip:ADDRESS[:PORT]` of that region's edge elements, in order.
+    pub next: Vec<String>,
+}
+
+/// `[policy]`: where the route policy is kept.
+#[derive(Debug, Clone, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct PolicySection {
+    /// A TOML document, relative to the configuration file; watched. Without one, policies live until a restart.
+    pub file: Option<PathBuf>,
+}
+
+/// `[admin]`: where the operators' verbs come to.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Admin {
+    /// gRPC, TCP, without TLS: a loopback address.
+    pub listen: SocketAddr,
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 50_051)) }
+    }
+}
+
+/// A key and what is wrong with its value.
+pub type Unsound = (&'static str, String);
+
+impl Mesh {
+    /// # Errors
+    /// A value that cannot work.
+    pub fn check(&self) -> Result<(), Unsound> {
+        for (key, value, low, high) in [
+            ("mesh.probe_interval_ms", self.probe_interval_ms, 10, 10_000),
+            ("mesh.report_interval_ms", self.report_interval_ms, 50, 10_000),
+            ("mesh.node_expiry_ms", self.node_expiry_ms, 2 * self.report_interval_ms, 600_000),
+            ("mesh.probe_misses", u64::from(self.probe_misses), 2, 1_000),
+        ] {
+            within(key, value, low, high)?;
+        }
+        Ok(())
+    }
+
+    /// A node that was not heard of for so long is gone.
+    #[must_use]
+    pub fn node_expiry(&self) -> Duration {
+        Duration::from_millis(self.node_expiry_ms)
+    }
+}
+
+impl Sip {
+    /// # Errors
+    /// A value that cannot work.
+    pub fn check(&self) -> Result<(), Unsound> {
+        if self.listen.ip().is_unspecified() && self.advertise.is_none() {
+            return Err(("sip.advertise", format!("needed with listen = {}", self.listen)));
+        }
+        if self.advertise.is_some_and(|address| address.ip().is_unspecified() || address.port() == 0) {
+            return Err(("sip.advertise", "not an address that somebody can answer to".into()));
+        }
+        within("sip.hop_timeout_ms", self.hop_timeout_ms, 50, 32_000)?;
+        within("sip.edge_timeout_ms", self.edge_timeout_ms, 50, 32_000)?;
+        within("sip.timer_c_s", self.timer_c_s, 181, 86_400)
+    }
+}
+
+impl Admin {
+    /// # Errors
+    /// An address that strangers can reach.
+    pub fn check(&self) -> Result<(), Unsound> {
+        if self.listen.ip().is_loopback() {
+            Ok(())
+        } else {
+            Err(("admin.listen", format!("{} is not a loopback address", self.listen)))
+        }
+    }
+}
+
+impl Dial {
+    /// As the core takes it.
+    ///
+    /// # Errors
+    /// Neither or both of `prefix` and `domain`, no `next`, or one that is no address.
+    pub fn entry(&self) -> Result<Entry, Unsound> {
+        let matches = match (&self.prefix, &self.domain) {
+            (Some(prefix), None) if !prefix.is_empty() => Match::Prefix(prefix.clone()),
+            (None, Some(domain)) if !domain.is_empty() => Match::Domain(domain.clone()),
+            _ => return Err(("dial", "needs just one of prefix and domain, not empty".into())),
+        };
+        if self.next.is_empty() {
+            return Err(("dial.next", "needs at least one address".into()));
+        }
+        let next = self.next.iter().map(|text| next_address(text)).collect::<Result<_, _>>()?;
+        Ok(Entry { matches, region: self.region.clone(), next })
+    }
+}
+
+fn next_address(text: &str) -> Result<SocketAddr, Unsound> {
+    Uri::parse(text)
+        .ok()
+        .filter(|uri| uri.scheme.eq_ignore_ascii_case("sip") && uri.user.is_none())
+        .and_then(|uri| crate::core::names::address_of(&uri))
+        .ok_or_else(|| ("dial.next", format!("{text:?} is not of the form sip:ADDRESS or sip:ADDRESS:PORT")))
+}
+
+fn within(key: &'static str, value: u64, low: u64, high: u64) -> Result<(), Unsound> {
+    if (low..=high).contains(&value) {
+        Ok(())
+    } else {
+        Err((key, format!("{value} is not within {low} and {high}")))
+    }
+}
+
+mod defaults {
+    pub(super) fn probe_interval_ms() -> u64 {
+        100
+    }
+    pub(super) fn probe_misses() -> u32 {
+        8
+    }
+    pub(super) fn report_interval_ms() -> u64 {
+        500
+    }
+    pub(super) fn node_expiry_ms() -> u64 {
+        4_000
+    }
+    pub(super) fn hop_timeout_ms() -> u64 {
+        750
+    }
+    pub(super) fn edge_timeout_ms() -> u64 {
+        4_000
+    }
+    pub(super) fn timer_c_s() -> u64 {
+        200
+    }
+}

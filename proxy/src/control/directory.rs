@@ -1,0 +1,171 @@
+//! The directory: which nodes live, where they are as seen from here, and what the SIP worker and the prober make of
+//! it.
+
+use super::Control;
+use crate::{
+    core::view::{Neighbor, View},
+    mesh::{ledger::Held, statement::Statement},
+    probe::service::Roster,
+};
+use ringway_router::{NodeId, Region};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// How long the address of a node that is gone is kept: its last answers may still be on the way, and requests of
+/// calls that go over it.
+const KEPT: Duration = Duration::from_secs(600);
+
+/// Where a node is, as seen from here.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Listing {
+    address: IpAddr,
+    sip_port: u16,
+    probe_port: u16,
+    seen: Instant,
+}
+
+/// What there is to say about a node, for operators.
+pub struct NodeState {
+    /// What it says of itself.
+    pub statement: Arc<Statement>,
+    /// Where its SIP is, as seen from here.
+    pub sip: Option<SocketAddr>,
+    /// This node.
+    pub own: bool,
+    /// Its probes are answered.
+    pub reachable: bool,
+    /// Age of its latest word here.
+    pub heard_ago: Duration,
+    /// There is a stream to it.
+    pub stream_open: bool,
+}
+
+impl Control {
+    /// All nodes that are heard of, this one included.
+    #[must_use]
+    pub fn nodes(&self) -> Vec<NodeState> {
+        let now = self.now();
+        let live = self.ledger.all().filter(|(_, held)| self.ledger.is_live(now, held));
+        live.map(|(node, held)| {
+            let own = *node == self.facts.own;
+            NodeState {
+                statement: Arc::clone(&held.statement),
+                sip: if own { Some(self.facts.sip) } else { self.sip_of(node) },
+                own,
+                reachable: own || self.is_reachable(node),
+                heard_ago: now.saturating_duration_since(held.heard),
+                stream_open: self.streams.has(node),
+            }
+        })
+        .collect()
+    }
+
+    /// Other regions with a live node that takes calls.
+    pub(super) fn live_regions(&self) -> BTreeSet<Region> {
+        let home = &self.facts.own.region;
+        self.takers().map(|(node, _)| node.region.clone()).filter(|region| region != home).collect()
+    }
+
+    /// Publishes the view when it differs from the published one, and sets the gauges.
+    pub(super) fn publish(&self) {
+        let table = self.router.table();
+        let mut neighbors: BTreeMap<Region, Vec<Neighbor>> = BTreeMap::new();
+        for (node, _) in self.takers().filter(|(node, _)| self.is_reachable(node)) {
+            if let Some(sip) = self.sip_of(node) {
+                let neighbor = Neighbor { node: node.clone(), sip };
+                neighbors.entry(node.region.clone()).or_default().push(neighbor);
+            }
+        }
+        let peers: HashSet<SocketAddr> =
+            self.book.values().map(|at| SocketAddr::new(at.address, at.sip_port)).collect();
+        let published = self.handle.view().load();
+        let same = published.table.epoch == table.epoch
+            && published.neighbors == neighbors
+            && published.peers == peers
+            && published.draining == self.is_draining();
+        if !same {
+            let view = View { table, neighbors, peers, draining: self.is_draining() };
+            self.handle.view().store(Arc::new(view));
+        }
+        self.set_gauges();
+    }
+
+    /// Whom to probe, and whom to answer.
+    pub(super) fn roster(&self) -> Arc<Roster> {
+        let home = &self.facts.own.region;
+        let now = self.now();
+        let targets = self
+            .ledger
+            .all()
+            .filter(|(node, held)| node.region != *home && self.ledger.is_live(now, held))
+            .filter_map(|(node, _)| {
+                let at = self.book.get(node)?;
+                Some((node.clone(), SocketAddr::new(at.address, at.probe_port)))
+            })
+            .collect();
+        let members = self.book.values().map(|at| at.address).collect();
+        Arc::new(Roster { targets, members })
+    }
+
+    /// A stream showed where a node is.
+    pub(super) fn locate(&mut self, node: &NodeId, address: IpAddr) {
+        let held = self.ledger.of(node);
+        let (sip_port, probe_port) =
+            held.map_or((0, 0), |held| (held.statement.sip_port, held.statement.probe_port));
+        self.book.insert(node.clone(), Listing { address, sip_port, probe_port, seen: self.now() });
+    }
+
+    /// A node spoke: its ports are as it says.
+    pub(super) fn refresh_listing(&mut self, node: &NodeId) {
+        let now = self.now();
+        if let (Some(held), Some(listing)) = (self.ledger.of(node), self.book.get_mut(node)) {
+            listing.sip_port = held.statement.sip_port;
+            listing.probe_port = held.statement.probe_port;
+            listing.seen = now;
+        }
+    }
+
+    pub(super) fn prune_book(&mut self, now: Instant) {
+        self.book.retain(|_, listing| now.saturating_duration_since(listing.seen) < KEPT);
+    }
+
+    /// Other nodes that live and take calls.
+    fn takers(&self) -> impl Iterator<Item = (&NodeId, &Held)> {
+        let now = self.now();
+        self.ledger.all().filter(move |(node, held)| {
+            **node != self.facts.own && self.ledger.is_live(now, held) && !held.statement.draining
+        })
+    }
+
+    /// Whether the way to a node is up. Nodes of the own region are not probed; their word is enough.
+    fn is_reachable(&self, node: &NodeId) -> bool {
+        node.region == self.facts.own.region || self.windows.get(node).is_some_and(|window| window.up)
+    }
+
+    fn sip_of(&self, node: &NodeId) -> Option<SocketAddr> {
+        self.book.get(node).map(|at| SocketAddr::new(at.address, at.sip_port))
+    }
+
+    fn set_gauges(&self) {
+        let metrics = self.handle.metrics();
+        let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        metrics.nodes_live.set(count(self.ledger.all().count()));
+        metrics.streams_open.set(count(self.streams.len()));
+        metrics.policy_revision.set(i64::try_from(self.policy.policy.revision).unwrap_or(i64::MAX));
+        for link in self.router.links(self.time()) {
+            let labels = [link.from.as_str(), link.to.as_str()];
+            metrics.link_up.with_label_values(&labels).set(i64::from(link.up));
+            metrics.link_rtt.with_label_values(&labels).set(rounded(link.rtt_ms * 1e3));
+            metrics.link_loss.with_label_values(&labels).set(rounded(link.loss * 1e6));
+        }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a gauge; `as` saturates")]
+fn rounded(value: f64) -> i64 {
+    value.round() as i64
+}

@@ -1,0 +1,263 @@
+//! What the control task owns, and what it does with each event.
+
+use super::{ActivePolicy, Event, Handle, streams::Streams};
+use crate::{
+    mesh::ledger::{Heard, Ledger, RefusedWord, Signed},
+    mesh::stream::StreamId,
+    probe::service::Windows,
+};
+use ringway_node::{
+    identity::{Authority, Identity},
+    phase::Phase,
+};
+use ringway_proto::mesh::{Frame, SignedStatement, frame::Body};
+use ringway_router::{self as router, Change, NodeId, Region, Router, Settings, Time};
+use std::{
+    collections::{BTreeSet, HashMap},
+    net::SocketAddr,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::sync::broadcast;
+
+/// Route changes that a slow watcher may be behind before it is cut off.
+const CHANGES: usize = 1_024;
+
+/// What does not change while the node runs.
+#[derive(Clone)]
+pub struct Facts {
+    /// This node.
+    pub own: NodeId,
+    /// Its availability zone.
+    pub zone: String,
+    /// Its program's version.
+    pub version: &'static str,
+    /// Where it takes SIP.
+    pub sip: SocketAddr,
+    /// Where its reflector is.
+    pub probe: SocketAddr,
+    /// Its certificate and key.
+    pub identity: Identity,
+    /// Who decides about membership.
+    pub authority: Authority,
+    /// A node that was not heard of for so long is gone.
+    pub node_expiry: Duration,
+    /// Where the policy is kept.
+    pub policy_file: Option<PathBuf>,
+}
+
+/// See the module.
+pub struct Control {
+    pub(super) facts: Facts,
+    pub(super) handle: Handle,
+    pub(super) router: Router,
+    pub(super) ledger: Ledger,
+    pub(super) streams: Streams,
+    /// Where other nodes' SIP is, as seen from here; kept for a while after they are gone, for what is in flight.
+    pub(super) book: HashMap<NodeId, super::directory::Listing>,
+    pub(super) windows: Windows,
+    pub(super) policy: ActivePolicy,
+    pub(super) sequence: u64,
+    pub(super) phase: Phase,
+    pub(super) changes: broadcast::Sender<Change>,
+    pub(super) regions: BTreeSet<Region>,
+    started: bool,
+}
+
+impl Control {
+    /// The state of a node that has heard of nobody yet.
+    #[must_use]
+    pub fn new(facts: Facts, settings: Settings, policy: ActivePolicy, handle: Handle) -> Self {
+        let mut router = Router::new(facts.own.region.clone(), settings);
+        let now = Time::from_micros(handle.clock().unix_us());
+        router.handle(now, router::Input::Policy(Arc::clone(&policy.policy)));
+        Self {
+            ledger: Ledger::new(facts.own.clone(), facts.authority.clone(), facts.node_expiry),
+            streams: Streams::new(facts.own.clone()),
+            facts,
+            handle,
+            router,
+            book: HashMap::new(),
+            windows: Windows::new(),
+            policy,
+            sequence: 0,
+            phase: Phase::Serving,
+            changes: broadcast::Sender::new(CHANGES),
+            regions: BTreeSet::new(),
+            started: false,
+        }
+    }
+
+    /// Takes one event in.
+    pub fn handle(&mut self, event: Event) {
+        match event {
+            Event::Opened { id, origin, sender, closer } => {
+                let peer = origin.peer.clone();
+                let address = origin.address;
+                self.streams.open(id, origin, sender, closer);
+                self.tell_everything(id);
+                if let Some(peer) = peer {
+                    self.on_peer(id, &peer, address);
+                }
+            }
+            Event::Frame { id, frame } => self.on_frame(id, frame),
+            Event::Closed { id } => self.streams.close(id),
+            Event::Probed(windows) => {
+                self.windows = windows;
+                self.started = true;
+                self.expire();
+                self.speak(false);
+            }
+            Event::PolicyFile(document) => self.on_policy_file(&document),
+            Event::Ask(question) => question(self),
+        }
+    }
+
+    /// A signal moved the process on.
+    pub(super) fn on_phase(&mut self, phase: Phase) {
+        if phase == Phase::Draining && self.phase == Phase::Serving {
+            tracing::info!("draining: no new calls; a second signal ends the process");
+        }
+        self.phase = phase;
+        self.speak(false);
+    }
+
+    /// Brings everything that follows from the last event about: routes, view, metrics.
+    pub(super) fn settle(&mut self) {
+        let now = self.time();
+        let regions = self.live_regions();
+        if regions != self.regions {
+            self.regions.clone_from(&regions);
+            self.router.handle(now, router::Input::Regions(regions));
+        }
+        if self.router.deadline().is_some_and(|deadline| deadline <= now) {
+            self.router.handle(now, router::Input::Tick);
+        }
+        while let Some(output) = self.router.poll() {
+            self.on_router(output);
+        }
+        self.publish();
+    }
+
+    fn on_router(&mut self, output: router::Output) {
+        let metrics = self.handle.metrics();
+        match output {
+            router::Output::Table(table) => {
+                metrics.route_epoch.set(i64::try_from(table.epoch).unwrap_or(i64::MAX));
+            }
+            router::Output::Changed(change) => {
+                metrics.route_changed();
+                let detour = |path: &Option<ringway_router::Path>| {
+                    path.as_ref().map_or_else(|| "none".to_owned(), |path| path.detour().to_string())
+                };
+                tracing::info!(
+                    from = %change.from, to = %change.to, old = detour(&change.old), new = detour(&change.new),
+                    reason = %change.reason, route_epoch = change.epoch, "route changed"
+                );
+                // Nobody watches: nobody has to be told.
+                let _ = self.changes.send(change);
+            }
+            router::Output::Refused { origin, why } => {
+                metrics.mesh_refused(why.label());
+                tracing::warn!(%origin, %why, "report refused");
+            }
+        }
+    }
+
+    fn on_frame(&mut self, id: StreamId, frame: Frame) {
+        let refused = match frame.body {
+            Some(Body::Introduction(introduction)) => {
+                self.on_introduction(&introduction.certificate).map(|()| None)
+            }
+            Some(Body::Statement(SignedStatement { statement, signature })) => {
+                self.ledger.hear(self.now(), Signed { statement, signature }).map(Some)
+            }
+            None => return,
+        };
+        match refused {
+            Ok(None | Some(Heard::Known)) => {}
+            Ok(Some(Heard::New(statement))) => {
+                let origin = statement.origin.clone();
+                if let Some(address) = self.streams.unnamed(id) {
+                    // The first word of a dialed stream is the peer's own.
+                    self.on_peer(id, &origin, address);
+                }
+                self.refresh_listing(&origin);
+                self.router.handle(self.time(), router::Input::Report(statement.report()));
+                self.flood(&origin, Some(id));
+            }
+            Err(why) => {
+                self.handle.metrics().mesh_refused(why.label());
+                tracing::warn!(peer = %self.streams.name(id), %why, "refused on a mesh stream");
+                if matches!(why, RefusedWord::Impostor(_)) && self.streams.unnamed(id).is_some() {
+                    // A seed that is this node itself, or says so.
+                    self.streams.close(id);
+                }
+            }
+        }
+    }
+
+    fn on_introduction(&mut self, certificate: &[u8]) -> Result<(), RefusedWord> {
+        let (node, new) = self.ledger.introduce(self.handle.clock().unix_us(), certificate)?;
+        if new {
+            // A renewed certificate has to reach everybody ahead of the node's next word.
+            self.streams.forget_introduction(&node);
+        }
+        Ok(())
+    }
+
+    fn expire(&mut self) {
+        let now = self.now();
+        for node in self.ledger.expire(now) {
+            tracing::info!(%node, "node is gone");
+        }
+        self.prune_book(now);
+    }
+
+    pub(super) fn now(&self) -> Instant {
+        self.handle.clock().now()
+    }
+
+    /// The time for the router, and for people.
+    #[must_use]
+    pub fn time(&self) -> Time {
+        Time::from_micros(self.handle.clock().unix_us())
+    }
+
+    /// True while the node may be given calls.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.started && self.phase == Phase::Serving
+    }
+
+    /// True once the node drains.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.phase != Phase::Serving
+    }
+
+    /// What does not change.
+    #[must_use]
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// The router, to be asked.
+    #[must_use]
+    pub fn router(&self) -> &Router {
+        &self.router
+    }
+
+    /// Every route change from now on.
+    #[must_use]
+    pub fn watch_changes(&self) -> broadcast::Receiver<Change> {
+        self.changes.subscribe()
+    }
+
+    /// The handle that leads here, for its metrics and its clock.
+    #[must_use]
+    pub fn handle_of_itself(&self) -> &Handle {
+        &self.handle
+    }
+}

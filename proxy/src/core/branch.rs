@@ -1,0 +1,108 @@
+//! Branches and tokens: what ties a response to a request, copies of a request to each other, and a request that
+//! came back to its first visit.
+
+use ringway_sip::{Message, Name};
+use std::{
+    fmt,
+    hash::{DefaultHasher, Hash, Hasher},
+};
+
+/// Marks all copies of one request that the ingress sends over different paths, on the ingress' Via.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Token(u64);
+
+impl Token {
+    /// The Via parameter that carries it.
+    pub const PARAM: &'static str = "rw-token";
+
+    /// Reads the value of the Via parameter.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        (text.len() == 16).then(|| u64::from_str_radix(text, 16).ok().map(Self)).flatten()
+    }
+}
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+/// Mints branches and tokens from a seed, so that a run can be repeated.
+#[derive(Debug)]
+pub struct Mint {
+    seed: u64,
+    count: u64,
+}
+
+impl Mint {
+    /// `seed` should be unknown to strangers and different for every process.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self { seed, count: 0 }
+    }
+
+    /// RFC 3261 §16.6 step 8: unique, with the magic cookie, and ending in the request's loop mark.
+    pub fn branch(&mut self, mark: LoopMark) -> String {
+        format!("z9hG4bK{:016x}-{mark}", self.next())
+    }
+
+    /// A token for one request.
+    pub fn token(&mut self) -> Token {
+        Token(self.next())
+    }
+
+    /// A tag for the To header of an answer of our own.
+    pub fn tag(&mut self) -> String {
+        format!("{:016x}", self.next())
+    }
+
+    /// RFC 3261 §16.11: the branch of a request forwarded without state is a function of the request, so that a
+    /// retransmission gets the same one.
+    #[must_use]
+    pub fn stateless_branch(&self, request: &Message, mark: LoopMark) -> String {
+        let mut hasher = DefaultHasher::new();
+        (self.seed, request.via().branch(), request.call_id(), request.cseq().number).hash(&mut hasher);
+        format!("z9hG4bK{:016x}-{mark}", hasher.finish())
+    }
+
+    /// RFC 3261 §16.6 step 8: a hash over all that decides where a request goes. The same request coming back with
+    /// the same mark is a loop; with another one it is a spiral, and legal.
+    #[must_use]
+    pub fn mark(&self, request: &Message) -> LoopMark {
+        let mut hasher = DefaultHasher::new();
+        self.seed.hash(&mut hasher);
+        request.uri().hash(&mut hasher);
+        for route in request.lines(Name::Route) {
+            route.hash(&mut hasher);
+        }
+        (request.from().tag(), request.to().tag(), request.call_id()).hash(&mut hasher);
+        (request.cseq().number, request.first(Name::ProxyRequire)).hash(&mut hasher);
+        LoopMark((hasher.finish() & 0xffff_ffff) as u32)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.count += 1;
+        let mut hasher = DefaultHasher::new();
+        (self.seed, self.count).hash(&mut hasher);
+        hasher.finish()
+    }
+}
+
+/// The second half of our branches: see [`Mint::mark`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LoopMark(u32);
+
+impl LoopMark {
+    /// Whether `branch` (one of ours) carries this mark.
+    #[must_use]
+    pub fn is_in(self, branch: &str) -> bool {
+        branch.rsplit_once('-').is_some_and(|(_, mark)| mark == self.to_string())
+    }
+}
+
+impl fmt::Display for LoopMark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}", self.0)
+    }
+}

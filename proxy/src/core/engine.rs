@@ -1,0 +1,99 @@
+//! What every request context works with: the transaction layer, the deadlines, the mint, and the way out.
+
+use super::{
+    branch::Mint,
+    output::{HopEvent, HopSign, Note, Output},
+    refusal::Refusal,
+    site::Site,
+    view::View,
+};
+use ringway_router::Region;
+use ringway_sip::{ClientId, Layer, Message, Name, Reply, ServerId};
+use std::{
+    collections::{BTreeSet, HashMap, VecDeque},
+    net::SocketAddr,
+    sync::Arc,
+    time::Instant,
+};
+
+/// Names a context.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Key(pub(super) u64);
+
+/// The timers of a context.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Timer {
+    /// The attempt of this number has not been answered at all: the next element is silent.
+    Silence(usize),
+    /// RFC 3261 §16.6 step 11: the callee has been ringing for too long.
+    C,
+}
+
+/// The private header by which a relay tells the ingress that it cannot reach the next region of the path.
+pub(super) const PATH_FAILED: Name<'static> = Name::Other("Ringway-Path-Failed");
+
+/// See the module.
+pub(super) struct Engine {
+    pub(super) site: Arc<Site>,
+    pub(super) view: Arc<View>,
+    pub(super) mint: Mint,
+    pub(super) layer: Layer,
+    pub(super) clients: HashMap<ClientId, (Key, usize)>,
+    pub(super) deadlines: BTreeSet<(Instant, Key, Timer)>,
+    pub(super) out: VecDeque<Output>,
+}
+
+impl Engine {
+    pub(super) fn note(&mut self, note: Note) {
+        self.out.push_back(Output::Note(note));
+    }
+
+    pub(super) fn hop(&mut self, to: &Region, what: HopSign) {
+        self.note(Note::Hop(HopEvent { to: to.clone(), what }));
+    }
+
+    /// Answers `request` with a status of our own.
+    pub(super) fn answer(
+        &mut self,
+        now: Instant,
+        id: ServerId,
+        request: &Message,
+        from: SocketAddr,
+        code: u16,
+        reason: &str,
+    ) {
+        let tag = self.mint.tag();
+        let bytes = Reply::new(request, from, code, reason).to_tag(&tag).finish();
+        self.layer.respond(now, id, code, bytes);
+        if code >= 200 {
+            self.note(Note::Answered(code));
+        }
+    }
+
+    /// Answers `request` with a refusal, and says why (Warning, RFC 3261 §20.43, code 399).
+    pub(super) fn refuse(
+        &mut self,
+        now: Instant,
+        id: ServerId,
+        request: &Message,
+        from: SocketAddr,
+        refusal: &Refusal,
+    ) {
+        let (code, reason) = refusal.status();
+        let why = refusal.to_string();
+        let tag = self.mint.tag();
+        let warning = format!("399 {} \"{}\"", self.site.names.home(), why.replace(['"', '\\'], "'"));
+        let mut reply = Reply::new(request, from, code, reason).to_tag(&tag).header(Name::Warning, &warning);
+        reply = match refusal {
+            Refusal::BadExtension(options) => reply.header(Name::Unsupported, options),
+            Refusal::MethodNotAllowed => reply.header(Name::Allow, "INVITE, ACK, BYE, CANCEL, OPTIONS"),
+            Refusal::PathFailed(region) => reply.header(PATH_FAILED, region.as_str()),
+            Refusal::Draining | Refusal::NoPath(_) => reply.header(Name::RetryAfter, "5"),
+            _ => reply,
+        };
+        self.layer.respond(now, id, code, reply.finish());
+        self.note(Note::Answered(code));
+        let call_id = request.call_id().to_owned();
+        self.note(Note::Refused { label: refusal.label(), code, why, call_id });
+    }
+}

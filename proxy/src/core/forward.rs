@@ -1,0 +1,67 @@
+//! RFC 3261 §16.6: the request as it leaves, spliced from the request as it came.
+
+use super::{branch::Token, plan::Leg, site::Site};
+use bytes::Bytes;
+use ringway_sip::{Message, Method, Name};
+use std::{fmt::Write as _, net::SocketAddr};
+
+/// RFC 3261 §16.6 step 3: for a request that came without Max-Forwards.
+const MAX_FORWARDS: u8 = 70;
+
+/// What changes in a request on its way through.
+pub struct Passage<'a> {
+    /// The source, for `received` and `rport` on its Via.
+    pub from: SocketAddr,
+    /// How many Routes on top are ours.
+    pub pops: usize,
+    /// Whether this region stays in the dialog: the edges do, a relay never.
+    pub record: bool,
+    /// Where it goes.
+    pub leg: &'a Leg,
+    /// Of the Via that is put on.
+    pub branch: &'a str,
+    /// Marks the copies of one request on different paths.
+    pub token: Option<Token>,
+}
+
+impl Passage<'_> {
+    /// The bytes to send.
+    #[must_use]
+    pub fn apply(&self, request: &Message, site: &Site) -> Bytes {
+        let mut edit = request.edit();
+        for _ in 0..self.pops {
+            edit.pop_first(Name::Route);
+        }
+        for route in self.leg.routes.iter().rev() {
+            edit.push_first(Name::Route, route);
+        }
+        let forwards = match request.max_forwards() {
+            Ok(Some(left)) => left.saturating_sub(1),
+            Ok(None) | Err(_) => MAX_FORWARDS,
+        };
+        edit.set(Name::MaxForwards, &forwards.to_string());
+        if self.record {
+            edit.push_first(Name::RecordRoute, &site.names.route(site.names.home()));
+        }
+        edit.stamp_via(self.from);
+        edit.push_first(Name::Via, &self.via(site));
+        edit.finish()
+    }
+
+    fn via(&self, site: &Site) -> String {
+        let mut via = format!("SIP/2.0/UDP {};rport;branch={}", site.sent_by, self.branch);
+        if let Some(token) = self.token {
+            // Writing to a String cannot fail.
+            let _ = write!(via, ";{}={token}", Token::PARAM);
+        }
+        via
+    }
+}
+
+/// Whether a request opens a dialog, so that the edges record themselves in it (RFC 3261 §12.1, RFC 6665, RFC 3515).
+#[must_use]
+pub fn opens_dialog(request: &Message) -> bool {
+    let method = request.method();
+    request.to().tag().is_none()
+        && (method == Method::Invite || ["SUBSCRIBE", "REFER"].contains(&method.as_str()))
+}

@@ -1,0 +1,208 @@
+//! The proxy as a pure machine: datagrams and views in, datagrams and notes out.
+//!
+//! One [`Proxy::handle`], then [`Proxy::poll`] until `None`, then sleep until [`Proxy::deadline`].
+
+pub mod branch;
+mod context;
+pub mod decide;
+pub mod dial;
+mod engine;
+pub mod forward;
+pub mod names;
+pub mod output;
+pub mod plan;
+pub mod refusal;
+mod request;
+pub mod site;
+pub mod view;
+
+use branch::{Mint, Token};
+use bytes::Bytes;
+use context::Context;
+use decide::Source;
+use engine::{Engine, Key, Timer};
+use output::{Dropped, Note, Output};
+use ringway_sip::{ClientId, Layer, Message, ParseError, ServerId, transaction};
+use site::Site;
+use std::{
+    collections::{BTreeSet, HashMap, VecDeque},
+    net::SocketAddr,
+    sync::Arc,
+    time::Instant,
+};
+use view::View;
+
+/// One thing that happens to the proxy.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// A datagram came.
+    Datagram {
+        /// From where.
+        from: SocketAddr,
+        /// As it came.
+        bytes: Bytes,
+    },
+    /// The transport says that an address cannot be reached.
+    Unreachable(SocketAddr),
+    /// The world looks different.
+    View(Arc<View>),
+    /// A deadline has come.
+    Tick,
+}
+
+/// A transaction-stateful SIP proxy (RFC 3261 §16) that pins the path of what it takes in.
+pub struct Proxy {
+    engine: Engine,
+    contexts: HashMap<Key, Context>,
+    servers: HashMap<ServerId, Key>,
+    tokens: HashMap<Token, Key>,
+    count: u64,
+}
+
+impl Proxy {
+    /// `seed` makes branches and tags: unknown to strangers, different for every process, or given for a replay.
+    #[must_use]
+    pub fn new(site: Arc<Site>, view: Arc<View>, seed: u64) -> Self {
+        let engine = Engine {
+            layer: Layer::new(site.timing),
+            site,
+            view,
+            mint: Mint::new(seed),
+            clients: HashMap::new(),
+            deadlines: BTreeSet::new(),
+            out: VecDeque::new(),
+        };
+        Self {
+            engine,
+            contexts: HashMap::new(),
+            servers: HashMap::new(),
+            tokens: HashMap::new(),
+            count: 0,
+        }
+    }
+
+    /// Takes one input.
+    pub fn handle(&mut self, now: Instant, input: Input) {
+        match input {
+            Input::Datagram { from, bytes } => self.on_datagram(now, from, bytes),
+            Input::Unreachable(to) => self.engine.layer.transport_failed(now, to),
+            Input::View(view) => self.engine.view = view,
+            Input::Tick => self.on_tick(now),
+        }
+        while let Some(output) = self.engine.layer.poll() {
+            self.on_layer(now, output);
+        }
+    }
+
+    /// The next thing to do, until `None`.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.engine.out.pop_front()
+    }
+
+    /// When to come back with [`Input::Tick`] at the latest.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        let own = self.engine.deadlines.first().map(|(at, _, _)| *at);
+        [own, self.engine.layer.deadline()].into_iter().flatten().min()
+    }
+
+    /// Whether this is the view under which the proxy works.
+    #[must_use]
+    pub fn sees(&self, view: &Arc<View>) -> bool {
+        Arc::ptr_eq(&self.engine.view, view)
+    }
+
+    /// Transactions that are not over: client and server.
+    #[must_use]
+    pub fn transactions(&self) -> usize {
+        self.engine.layer.clients() + self.engine.layer.servers()
+    }
+
+    fn on_datagram(&mut self, now: Instant, from: SocketAddr, bytes: Bytes) {
+        let message = match Message::parse(bytes, &self.engine.site.limits) {
+            Ok(message) => message,
+            Err(ParseError::KeepAlive) => return,
+            Err(_) => return self.engine.note(Note::Dropped(Dropped::Malformed)),
+        };
+        let source = Source::of(from, &self.engine.site, &self.engine.view);
+        match (source, message.is_request()) {
+            (Source::Stranger, true) => self.engine.note(Note::Dropped(Dropped::StrangerRequest)),
+            (Source::Stranger, false) => self.engine.note(Note::Dropped(Dropped::StrangerResponse)),
+            (Source::Mesh | Source::Edge, _) => self.engine.layer.receive(now, from, message),
+        }
+    }
+
+    fn on_tick(&mut self, now: Instant) {
+        self.engine.layer.tick(now);
+        while let Some(&(at, key, timer)) = self.engine.deadlines.first()
+            && at <= now
+        {
+            self.engine.deadlines.remove(&(at, key, timer));
+            let Some(context) = self.contexts.get_mut(&key) else { continue };
+            match timer {
+                Timer::Silence(n) => context.on_silence(&mut self.engine, now, n),
+                Timer::C => context.on_timer_c(&mut self.engine, now),
+            }
+        }
+    }
+
+    fn on_layer(&mut self, now: Instant, output: transaction::Output) {
+        use transaction::Output as Layer;
+        match output {
+            Layer::Send { to, bytes, client, again } => {
+                if again && let Some((context, engine, n)) = self.attempt(client) {
+                    context.on_retransmission(engine, n);
+                }
+                self.engine.out.push_back(Output::Send { to, bytes });
+            }
+            Layer::Request { id, from, message } => self.on_request(now, id, from, message),
+            Layer::Cancel { id, invite, from, message } => self.on_cancel(now, id, invite, from, &message),
+            Layer::Ack { from, message } => self.on_ack(from, &message),
+            Layer::Response { id, message, again: _ } => {
+                if let Some((context, engine, n)) = self.attempt(Some(id)) {
+                    context.on_response(engine, now, n, &message);
+                }
+            }
+            Layer::Stray { .. } => self.engine.note(Note::Dropped(Dropped::StrayResponse)),
+            Layer::TimedOut { id } | Layer::TransportFailed { id } => {
+                if let Some((context, engine, n)) = self.attempt(Some(id)) {
+                    context.on_failure(engine, now, n);
+                }
+            }
+            Layer::Unacknowledged { .. } => {}
+            Layer::ClientEnded { id } => {
+                if let Some((key, _)) = self.engine.clients.remove(&id) {
+                    self.release(key);
+                }
+            }
+            Layer::ServerEnded { id } => {
+                if let Some(key) = self.servers.remove(&id) {
+                    self.release(key);
+                }
+            }
+        }
+    }
+
+    /// The context of a client transaction, and which attempt of it that is.
+    fn attempt(&mut self, client: Option<ClientId>) -> Option<(&mut Context, &mut Engine, usize)> {
+        let (key, n) = *self.engine.clients.get(&client?)?;
+        Some((self.contexts.get_mut(&key)?, &mut self.engine, n))
+    }
+
+    /// One transaction of a context is over; the context goes with its last one.
+    fn release(&mut self, key: Key) {
+        let Some(context) = self.contexts.get_mut(&key) else { return };
+        if context.release() {
+            context.close(&mut self.engine);
+            if let Some(token) = context.token
+                && self.tokens.get(&token) == Some(&key)
+            {
+                self.tokens.remove(&token);
+            }
+            self.contexts.remove(&key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

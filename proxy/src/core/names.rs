@@ -1,0 +1,65 @@
+//! The mesh's names: a region is the SIP host `<region>.<mesh-domain>`, and inside the mesh that name is an address.
+
+use ringway_router::Region;
+use ringway_sip::Uri;
+use std::net::SocketAddr;
+
+/// Which hosts are regions of the mesh, and which are this node itself.
+#[derive(Debug, Clone)]
+pub struct Names {
+    mesh_domain: String,
+    home: Region,
+    own: Vec<SocketAddr>,
+}
+
+impl Names {
+    /// `own`: the addresses at which this node takes SIP.
+    #[must_use]
+    pub fn new(mesh_domain: &str, home: Region, own: Vec<SocketAddr>) -> Self {
+        Self { mesh_domain: mesh_domain.to_ascii_lowercase(), home, own }
+    }
+
+    /// The region in which this node is.
+    #[must_use]
+    pub fn home(&self) -> &Region {
+        &self.home
+    }
+
+    /// A region as a Route or Record-Route value: `<sip:us-east-1.mesh.example;lr>`.
+    #[must_use]
+    pub fn route(&self, region: &Region) -> String {
+        format!("<sip:{region}.{};lr>", self.mesh_domain)
+    }
+
+    /// The region that `uri` names, if its host is a region's name.
+    #[must_use]
+    pub fn region_of(&self, uri: &Uri<'_>) -> Option<Region> {
+        let host = uri.host.to_ascii_lowercase();
+        let label = host.strip_suffix(self.mesh_domain.as_str())?.strip_suffix('.')?;
+        Region::try_from(label).ok()
+    }
+
+    /// Whether `uri` points at this region: by the region's name, or by an address of this node.
+    #[must_use]
+    pub fn is_home(&self, uri: &Uri<'_>) -> bool {
+        self.is_own_address(uri) || self.region_of(uri).is_some_and(|region| region == self.home)
+    }
+
+    /// Whether the mesh answers for the host of `uri`: its domain, any of its regions, or this node's address.
+    #[must_use]
+    pub fn is_ours(&self, uri: &Uri<'_>) -> bool {
+        uri.host.eq_ignore_ascii_case(&self.mesh_domain)
+            || self.region_of(uri).is_some()
+            || self.is_own_address(uri)
+    }
+
+    fn is_own_address(&self, uri: &Uri<'_>) -> bool {
+        address_of(uri).is_some_and(|address| self.own.contains(&address))
+    }
+}
+
+/// The socket address in a URI whose host is an IP address, with the default port of RFC 3261 §19.1.2.
+#[must_use]
+pub fn address_of(uri: &Uri<'_>) -> Option<SocketAddr> {
+    Some(SocketAddr::new(uri.ip()?, uri.port.unwrap_or(5060)))
+}

@@ -1,0 +1,129 @@
+//! What the core says: datagrams to send, and notes on what happened, for counters, logs and measurements.
+
+use bytes::Bytes;
+use ringway_router::{Path, Region};
+use std::{fmt, net::SocketAddr, time::Duration};
+
+/// One thing for the shell to do.
+#[derive(Debug, Clone)]
+pub enum Output {
+    /// Send this datagram.
+    Send {
+        /// Where.
+        to: SocketAddr,
+        /// What.
+        bytes: Bytes,
+    },
+    /// Something happened.
+    Note(Note),
+}
+
+/// What happened.
+#[derive(Debug, Clone)]
+pub enum Note {
+    /// A datagram was not treated.
+    Dropped(Dropped),
+    /// A request came in and was taken.
+    Request {
+        /// Its method, when it is one of RFC 3261's; else `other`.
+        method: &'static str,
+        /// `edge` or `mesh`.
+        source: &'static str,
+    },
+    /// A final response of this status was passed up or made here.
+    Answered(u16),
+    /// A request was refused.
+    Refused {
+        /// The metric label.
+        label: &'static str,
+        /// The status that was sent.
+        code: u16,
+        /// The sentence that was sent.
+        why: String,
+        /// The call.
+        call_id: String,
+    },
+    /// A request that opens a dialog set out from this ingress.
+    SetOut {
+        /// The call.
+        call_id: String,
+        /// The path that it was given.
+        path: Path,
+        /// 1 for the first path, 2 when that one was silent, …
+        attempt: usize,
+        /// The table that was asked.
+        route_epoch: u64,
+        /// The policy behind that table.
+        policy_revision: u64,
+    },
+    /// A copy of a request that is here already came over another path, and was absorbed.
+    Absorbed,
+    /// An INVITE hop to another region, as seen from here (a measurement of that link).
+    Hop(HopEvent),
+}
+
+/// One observation of the SIP hop to a region.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HopEvent {
+    /// The next region.
+    pub to: Region,
+    /// What was seen.
+    pub what: HopSign,
+}
+
+/// What a hop shows. INVITE only: each proxy answers it at once with 100, so the delay is that of the link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HopSign {
+    /// A request was sent.
+    Request,
+    /// It was sent again (Timer A).
+    Retransmission,
+    /// The first answer, after this long. Karn's rule: not counted when the request had been sent again.
+    Answer(Duration),
+    /// No answer within the hop timeout.
+    Timeout,
+}
+
+/// Why a datagram was dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dropped {
+    /// It is no SIP message.
+    Malformed,
+    /// A request from somebody who is neither of the mesh nor of the edge.
+    StrangerRequest,
+    /// Likewise a response.
+    StrangerResponse,
+    /// A response to nothing that we asked.
+    StrayResponse,
+    /// An ACK that cannot be routed (an ACK is never answered).
+    UnroutableAck,
+}
+
+impl Dropped {
+    /// Every reason, for the metrics.
+    pub const ALL: [Self; 5] = [
+        Self::Malformed,
+        Self::StrangerRequest,
+        Self::StrangerResponse,
+        Self::StrayResponse,
+        Self::UnroutableAck,
+    ];
+
+    /// The metric label.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::StrangerRequest => "stranger_request",
+            Self::StrangerResponse => "stranger_response",
+            Self::StrayResponse => "stray_response",
+            Self::UnroutableAck => "unroutable_ack",
+        }
+    }
+}
+
+impl fmt::Display for Dropped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.label())
+    }
+}

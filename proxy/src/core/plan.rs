@@ -1,0 +1,106 @@
+//! From a decision to legs: to which addresses a request may go, in which order, and with which Routes.
+
+use super::{
+    decide::Decision,
+    refusal::Refusal,
+    site::Site,
+    view::View,
+};
+use ringway_router::{Class, Path, Region};
+use std::{collections::VecDeque, net::SocketAddr};
+
+/// Paths beyond these are not tried for one request.
+const LEGS_MAX: usize = 3;
+
+/// One way to send a request on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leg {
+    /// The next element.
+    pub to: SocketAddr,
+    /// What it is.
+    pub hop: Hop,
+    /// Route values to put on top, first one first.
+    pub routes: Vec<String>,
+}
+
+/// What the next element is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hop {
+    /// A proxy of the mesh in that region, the first of this path (at the ingress).
+    Mesh(Region, Option<Path>),
+    /// An element of our edge.
+    Edge,
+}
+
+/// Lays out the legs of a decision.
+///
+/// # Errors
+/// When there is none: no path is allowed, up, or has a live node to begin with.
+pub fn plan(decision: &Decision, call_id: &str, site: &Site, view: &View) -> Result<VecDeque<Leg>, Refusal> {
+    match decision {
+        Decision::Answer => Ok(VecDeque::new()),
+        Decision::Ingress { regions, routed, .. } => ingress(regions, *routed, call_id, site, view),
+        Decision::Relay { next, .. } => {
+            let neighbor = view.neighbor(next, call_id).ok_or_else(|| Refusal::PathFailed(next.clone()))?;
+            let hop = Hop::Mesh(next.clone(), None);
+            Ok(VecDeque::from([Leg { to: neighbor.sip, hop, routes: Vec::new() }]))
+        }
+        Decision::Egress { targets, .. } => {
+            Ok(targets.iter().map(|&to| Leg { to, hop: Hop::Edge, routes: Vec::new() }).collect())
+        }
+    }
+}
+
+/// Region and path are chosen together: the region whose best usable path scores highest. The legs then are the
+/// paths to that region, best first.
+fn ingress(
+    regions: &[Region],
+    routed: bool,
+    call_id: &str,
+    site: &Site,
+    view: &View,
+) -> Result<VecDeque<Leg>, Refusal> {
+    let mut best: Option<(f64, VecDeque<Leg>)> = None;
+    let mut refusal = None;
+    for region in regions {
+        let Some(route) = view.table.route(region, &Class::voice()) else {
+            refusal.get_or_insert_with(|| Refusal::NoPath(format!("no route to {region}")));
+            continue;
+        };
+        let usable: Vec<_> = route
+            .ranked
+            .iter()
+            .filter_map(|ranked| Some((ranked, view.neighbor(&ranked.path.regions()[1], call_id)?)))
+            .take(LEGS_MAX)
+            .collect();
+        let Some((first, _)) = usable.first() else {
+            refusal.get_or_insert_with(|| match &route.refused {
+                Some(why) if matches!(&route.reason, ringway_router::Reason::Gone { obstacle, .. } if obstacle.is_policy()) => Refusal::Forbidden(why.clone()),
+                Some(why) => Refusal::NoPath(why.clone()),
+                None => Refusal::NoPath(format!("no live node on any path to {region}")),
+            });
+            continue;
+        };
+        if best.as_ref().is_none_or(|(score, _)| first.score > *score) {
+            let legs = usable
+                .iter()
+                .map(|(ranked, neighbor)| Leg {
+                    to: neighbor.sip,
+                    hop: Hop::Mesh(ranked.path.regions()[1].clone(), Some(ranked.path.clone())),
+                    routes: routes(&ranked.path, routed, site),
+                })
+                .collect();
+            best = Some((first.score, legs));
+        }
+    }
+    match best {
+        Some((_, legs)) => Ok(legs),
+        None => Err(refusal.unwrap_or(Refusal::NotFound)),
+    }
+}
+
+/// One Route a relay, and one for the destination unless the dialog's route set names it already.
+fn routes(path: &Path, routed: bool, site: &Site) -> Vec<String> {
+    let end = path.regions().len() - usize::from(routed);
+    path.regions()[1..end].iter().map(|region| site.names.route(region)).collect()
+}

@@ -1,0 +1,143 @@
+//! Requests: taken in and sent on, absorbed, answered here, or refused; and the two that are special, CANCEL and ACK.
+
+use super::{
+    Proxy,
+    branch::Token,
+    context::{Context, Opening},
+    decide::{Decision, Source, decide},
+    engine::Key,
+    forward::{Passage, opens_dialog},
+    output::{Dropped, Note, Output},
+    plan::plan,
+    refusal::Refusal,
+};
+use ringway_sip::{Message, Method, Name, Reply, ServerId};
+use std::{net::SocketAddr, time::Instant};
+
+/// What an OPTIONS for the node itself is told (RFC 3261 §11.2).
+const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS";
+
+impl Proxy {
+    pub(super) fn on_request(&mut self, now: Instant, id: ServerId, from: SocketAddr, request: Message) {
+        let source = Source::of(from, &self.engine.site, &self.engine.view);
+        let from_mesh = source == Source::Mesh;
+        self.engine.note(Note::Request {
+            method: label(request.method()),
+            source: if from_mesh { "mesh" } else { "edge" },
+        });
+        let decided = self.judge(&request, source);
+        let (decision, legs) = match decided {
+            Ok((Decision::Answer, _)) => return self.answer_options(now, id, &request, from),
+            Ok((decision, legs)) => (decision, legs),
+            Err(refusal) => return self.engine.refuse(now, id, &request, from, &refusal),
+        };
+        let (pops, edge, token) = match decision {
+            Decision::Answer => unreachable!("answered above"),
+            Decision::Ingress { pops, .. } => (pops, true, Some(self.engine.mint.token())),
+            Decision::Relay { pops, .. } => (pops, false, None),
+            Decision::Egress { pops, .. } => (pops, true, ingress_token(&request).filter(|_| from_mesh)),
+        };
+        if let Some(key) = token.and_then(|token| self.tokens.get(&token).copied())
+            && let Some(context) = self.contexts.get_mut(&key)
+        {
+            self.servers.insert(id, key);
+            return context.join(&mut self.engine, now, id, &request, from);
+        }
+        self.count += 1;
+        let key = Key(self.count);
+        self.servers.insert(id, key);
+        if let Some(token) = token {
+            self.tokens.insert(token, key);
+        }
+        let record = edge && opens_dialog(&request);
+        let opening = Opening { id, request, from, pops, record, token, plan: legs };
+        let context = Context::open(&mut self.engine, now, key, opening);
+        self.contexts.insert(key, context);
+    }
+
+    /// RFC 3261 §16.10: a CANCEL is answered here, and sent on as one of our own.
+    pub(super) fn on_cancel(
+        &mut self,
+        now: Instant,
+        id: ServerId,
+        invite: Option<ServerId>,
+        from: SocketAddr,
+        cancel: &Message,
+    ) {
+        let key = invite.and_then(|invite| self.servers.get(&invite));
+        let Some(context) = key.and_then(|key| self.contexts.get_mut(key)) else {
+            return self.engine.answer(now, id, cancel, from, 481, "Call/Transaction Does Not Exist");
+        };
+        self.engine.answer(now, id, cancel, from, 200, "OK");
+        context.cancel(&mut self.engine, now);
+    }
+
+    /// RFC 3261 §16.11: the ACK to a 2xx is a request of its own, without a transaction and without an answer. It
+    /// takes the best path of the moment; should it be lost, the callee repeats its 2xx, and another ACK comes.
+    pub(super) fn on_ack(&mut self, from: SocketAddr, ack: &Message) {
+        let source = Source::of(from, &self.engine.site, &self.engine.view);
+        let judged = self.judge(ack, source);
+        let leg = judged.ok().and_then(|(decision, legs)| {
+            let pops = match decision {
+                Decision::Answer => return None,
+                Decision::Ingress { pops, .. }
+                | Decision::Relay { pops, .. }
+                | Decision::Egress { pops, .. } => pops,
+            };
+            Some((pops, legs.into_iter().next()?))
+        });
+        let Some((pops, leg)) = leg else {
+            return self.engine.note(Note::Dropped(Dropped::UnroutableAck));
+        };
+        let branch = self.engine.mint.stateless_branch(ack, self.engine.mint.mark(ack));
+        let passage = Passage { from, pops, record: false, leg: &leg, branch: &branch, token: None };
+        let bytes = passage.apply(ack, &self.engine.site);
+        self.engine.out.push_back(Output::Send { to: leg.to, bytes });
+    }
+
+    /// Decision and legs, or the refusal.
+    fn judge(&self, request: &Message, source: Source) -> Result<Judgment, Refusal> {
+        let (site, view) = (&self.engine.site, &self.engine.view);
+        let mark = self.engine.mint.mark(request);
+        // RFC 3261 §16.3 step 4: our Via with the same mark is a loop, with another one a spiral.
+        let looped = request
+            .vias()
+            .flatten()
+            .any(|via| site.is_own_via(&via) && mark.is_in(via.branch()));
+        if looped {
+            return Err(Refusal::Loop);
+        }
+        let decision = decide(request, source, site, view)?;
+        let legs = plan(&decision, request.call_id(), site, view)?;
+        Ok((decision, legs))
+    }
+
+    fn answer_options(&mut self, now: Instant, id: ServerId, request: &Message, from: SocketAddr) {
+        if self.engine.view.draining {
+            return self.engine.refuse(now, id, request, from, &Refusal::Draining);
+        }
+        let tag = self.engine.mint.tag();
+        let reply = Reply::new(request, from, 200, "OK").to_tag(&tag).header(Name::Allow, ALLOW);
+        self.engine.layer.respond(now, id, 200, reply.finish());
+        self.engine.note(Note::Answered(200));
+    }
+}
+
+type Judgment = (Decision, std::collections::VecDeque<super::plan::Leg>);
+
+/// The token that the ingress put on its Via.
+fn ingress_token(request: &Message) -> Option<Token> {
+    request.vias().flatten().find_map(|via| Token::parse(via.param(Token::PARAM)??))
+}
+
+fn label(method: Method<'_>) -> &'static str {
+    match method {
+        Method::Invite => "INVITE",
+        Method::Ack => "ACK",
+        Method::Bye => "BYE",
+        Method::Cancel => "CANCEL",
+        Method::Options => "OPTIONS",
+        Method::Register => "REGISTER",
+        _ => "other",
+    }
+}

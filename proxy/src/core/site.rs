@@ -1,0 +1,46 @@
+//! What does not change while the node runs: its place, its names, its edge, its dial plan, its patience.
+
+use super::{dial::DialPlan, names::Names};
+use ipnet::IpNet;
+use ringway_sip::{Limits, Timing, Via};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+/// The constants of one proxy.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// Region names and own addresses.
+    pub names: Names,
+    /// What stands in our Via: where responses come to.
+    pub sent_by: SocketAddr,
+    /// Whose requests are taken in, and to whom requests are delivered.
+    pub edge: Vec<IpNet>,
+    /// The dial plan.
+    pub dial: DialPlan,
+    /// Limits of the parser.
+    pub limits: Limits,
+    /// T1, T2, T4.
+    pub timing: Timing,
+    /// How long the next proxy of a path may be silent before the next path is tried as well.
+    pub hop_timeout: Duration,
+    /// How long an edge element may be silent before the next one is tried.
+    pub edge_timeout: Duration,
+    /// Timer C (RFC 3261 §16.6 step 11): how long a callee may ring. More than 3 minutes.
+    pub timer_c: Duration,
+}
+
+impl Site {
+    /// Whether an address belongs to this region's edge.
+    #[must_use]
+    pub fn is_edge(&self, address: IpAddr) -> bool {
+        self.edge.iter().any(|net| net.contains(&address))
+    }
+
+    /// Whether a Via is one that this node put on.
+    #[must_use]
+    pub fn is_own_via(&self, via: &Via<'_>) -> bool {
+        via.ip() == Some(self.sent_by.ip()) && via.port.unwrap_or(5060) == self.sent_by.port()
+    }
+}

@@ -1,0 +1,50 @@
+//! What the proxy knows of the world: the route table and its neighbors. Immutable, and swapped as a whole.
+
+use ringway_router::{NodeId, Region, RouteTable};
+use std::{
+    collections::{BTreeMap, HashSet},
+    hash::{DefaultHasher, Hash, Hasher},
+    net::SocketAddr,
+    sync::Arc,
+};
+
+/// One view of the world. A message is treated under exactly one.
+#[derive(Debug, Clone)]
+pub struct View {
+    /// Ranked paths to every region.
+    pub table: Arc<RouteTable>,
+    /// Nodes that may be given requests, by region: live, not draining, and answering this node's probes.
+    pub neighbors: BTreeMap<Region, Vec<Neighbor>>,
+    /// Every address from which a proxy of the mesh may send.
+    pub peers: HashSet<SocketAddr>,
+    /// This node takes no new calls.
+    pub draining: bool,
+}
+
+/// A node that may be given requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Neighbor {
+    /// Its name.
+    pub node: NodeId,
+    /// Where it takes SIP, as seen from here.
+    pub sip: SocketAddr,
+}
+
+impl View {
+    /// A view in which there is nobody else.
+    #[must_use]
+    pub fn alone(table: Arc<RouteTable>) -> Self {
+        Self { table, neighbors: BTreeMap::new(), peers: HashSet::new(), draining: false }
+    }
+
+    /// The node of `region` that takes this call: the same one for all its messages as long as the set of nodes
+    /// stays, and no more calls than necessary move when it changes (rendezvous hashing).
+    #[must_use]
+    pub fn neighbor(&self, region: &Region, call_id: &str) -> Option<&Neighbor> {
+        self.neighbors.get(region)?.iter().max_by_key(|neighbor| {
+            let mut hasher = DefaultHasher::new();
+            (&neighbor.node, call_id).hash(&mut hasher);
+            hasher.finish()
+        })
+    }
+}

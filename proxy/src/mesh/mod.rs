@@ -1,0 +1,8 @@
+//! What nodes tell each other: signed statements, flooded over one gRPC stream a pair (DESIGN §5).
+
+pub mod convert;
+pub mod dialer;
+pub mod ledger;
+pub mod server;
+pub mod statement;
+pub mod stream;

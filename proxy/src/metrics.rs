@@ -1,0 +1,202 @@
+//! What Prometheus sees of the proxy. Everything is named `ringway_…`; why something was dropped or refused is a label.
+
+use crate::core::output::{Dropped, HopSign, Note};
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    core::Collector,
+};
+
+/// Buckets for the first answer of a hop, seconds: from a link within a region to Timer A's third copy.
+const ANSWER_BUCKETS: [f64; 12] = [0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.12, 0.16, 0.24, 0.5, 1.0, 2.0];
+
+/// All metrics of one proxy.
+pub struct Metrics {
+    registry: Registry,
+    requests: IntCounterVec,
+    responses: IntCounterVec,
+    dropped: IntCounterVec,
+    refused: IntCounterVec,
+    absorbed: IntCounter,
+    calls: IntCounter,
+    calls_by_attempt: IntCounterVec,
+    hop_requests: IntCounterVec,
+    hop_retransmissions: IntCounterVec,
+    hop_timeouts: IntCounterVec,
+    hop_answer: HistogramVec,
+    probe_dropped: IntCounterVec,
+    mesh_refused: IntCounterVec,
+    policy_refused: IntCounter,
+    route_changes: IntCounter,
+    send_failed: IntCounter,
+    /// Transactions that are not over.
+    pub transactions: IntGauge,
+    /// Epoch of the active route table.
+    pub route_epoch: IntGauge,
+    /// Revision of the active policy.
+    pub policy_revision: IntGauge,
+    /// Nodes that are heard of, this one included.
+    pub nodes_live: IntGauge,
+    /// Streams to other nodes.
+    pub streams_open: IntGauge,
+    /// 1: the link carries; 0: it does not.
+    pub link_up: IntGaugeVec,
+    /// Median round trip, µs.
+    pub link_rtt: IntGaugeVec,
+    /// Loss as the router takes it, parts per million.
+    pub link_loss: IntGaugeVec,
+    /// Time from one message to the next view, and other work of the control task, seconds.
+    pub control_busy: Histogram,
+}
+
+impl Metrics {
+    /// Registers everything.
+    ///
+    /// # Errors
+    /// When two metrics have one name: a mistake of ours that the first start shows.
+    pub fn new() -> Result<Self, prometheus::Error> {
+        let registry = Registry::new_custom(Some("ringway".into()), None)?;
+        let r = &registry;
+        Ok(Self {
+            requests: counters(r, "sip_requests_total", "SIP requests taken in", &["method", "direction"])?,
+            responses: counters(r, "sip_responses_total", "Final responses passed up or made here", &["code"])?,
+            dropped: counters(r, "sip_dropped_total", "Datagrams that were not treated", &["reason"])?,
+            refused: counters(r, "sip_refused_total", "Requests refused", &["reason"])?,
+            absorbed: counter(r, "sip_absorbed_total", "Copies of a request that came over another path")?,
+            calls: counter(r, "calls_total", "Requests that open a dialog, taken in from the edge")?,
+            calls_by_attempt: counters(r, "call_legs_total", "Paths tried for them, by try", &["attempt"])?,
+            hop_requests: counters(r, "hop_requests_total", "INVITEs sent to the region", &["to"])?,
+            hop_retransmissions: counters(r, "hop_retransmissions_total", "INVITEs sent again", &["to"])?,
+            hop_timeouts: counters(r, "hop_timeouts_total", "INVITEs to a silent next proxy", &["to"])?,
+            hop_answer: registered(
+                r,
+                HistogramVec::new(
+                    HistogramOpts::new("hop_first_answer_seconds", "First answer to an INVITE (Karn's rule)")
+                        .buckets(ANSWER_BUCKETS.to_vec()),
+                    &["to"],
+                )?,
+            )?,
+            probe_dropped: counters(r, "probe_dropped_total", "Probe packets that were not treated", &["reason"])?,
+            mesh_refused: counters(r, "mesh_refused_total", "Statements and reports refused", &["reason"])?,
+            policy_refused: counter(r, "policy_refused_total", "Policy documents refused")?,
+            route_changes: counter(r, "route_changes_total", "Times that a chosen path changed")?,
+            send_failed: counter(r, "sip_send_failed_total", "Datagrams that the system did not take")?,
+            transactions: gauge(r, "sip_transactions_active", "Transactions that are not over")?,
+            route_epoch: gauge(r, "route_epoch", "Epoch of the active route table")?,
+            policy_revision: gauge(r, "policy_revision", "Revision of the active policy")?,
+            nodes_live: gauge(r, "nodes_live", "Nodes that are heard of, this one included")?,
+            streams_open: gauge(r, "mesh_streams_open", "Streams to other nodes")?,
+            link_up: gauges(r, "link_up", "1 while the link carries", &["from", "to"])?,
+            link_rtt: gauges(r, "link_rtt_microseconds", "Median round trip", &["from", "to"])?,
+            link_loss: gauges(r, "link_loss_ppm", "Loss one way, as the router takes it", &["from", "to"])?,
+            control_busy: registered(
+                r,
+                Histogram::with_opts(
+                    HistogramOpts::new("control_busy_seconds", "Time the control task takes for one event")
+                        .buckets(vec![0.000_01, 0.000_1, 0.001, 0.01, 0.1]),
+                )?,
+            )?,
+            registry,
+        })
+    }
+
+    /// What `/metrics` prints.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Counts what the core noted.
+    pub fn note(&self, note: &Note) {
+        match note {
+            Note::Dropped(reason) => self.dropped(*reason),
+            Note::Request { method, source } => self.requests.with_label_values(&[method, source]).inc(),
+            Note::Answered(code) => self.responses.with_label_values(&[code.to_string().as_str()]).inc(),
+            Note::Refused { label, .. } => self.refused.with_label_values(&[label]).inc(),
+            Note::SetOut { attempt, .. } => {
+                if *attempt == 1 {
+                    self.calls.inc();
+                }
+                self.calls_by_attempt.with_label_values(&[attempt.to_string().as_str()]).inc();
+            }
+            Note::Absorbed => self.absorbed.inc(),
+            Note::Hop(event) => {
+                let to = [event.to.as_str()];
+                match event.what {
+                    HopSign::Request => self.hop_requests.with_label_values(&to).inc(),
+                    HopSign::Retransmission => self.hop_retransmissions.with_label_values(&to).inc(),
+                    HopSign::Timeout => self.hop_timeouts.with_label_values(&to).inc(),
+                    HopSign::Answer(delay) => {
+                        self.hop_answer.with_label_values(&to).observe(delay.as_secs_f64());
+                    }
+                }
+            }
+        }
+    }
+
+    /// A datagram was not treated.
+    pub fn dropped(&self, reason: Dropped) {
+        self.dropped.with_label_values(&[reason.label()]).inc();
+    }
+
+    /// A probe packet was not treated.
+    pub fn probe_dropped(&self, reason: &str) {
+        self.probe_dropped.with_label_values(&[reason]).inc();
+    }
+
+    /// A statement or a report was refused.
+    pub fn mesh_refused(&self, reason: &str) {
+        self.mesh_refused.with_label_values(&[reason]).inc();
+    }
+
+    /// A policy document was refused.
+    pub fn policy_refused(&self) {
+        self.policy_refused.inc();
+    }
+
+    /// A chosen path changed.
+    pub fn route_changed(&self) {
+        self.route_changes.inc();
+    }
+
+    /// The system did not take a datagram.
+    pub fn send_failed(&self) {
+        self.send_failed.inc();
+    }
+
+    /// Requests that opened a dialog, so far.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.calls.get()
+    }
+}
+
+fn registered<C: Collector + Clone + 'static>(registry: &Registry, metric: C) -> Result<C, prometheus::Error> {
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+fn counter(registry: &Registry, name: &str, help: &str) -> Result<IntCounter, prometheus::Error> {
+    registered(registry, IntCounter::new(name, help)?)
+}
+
+fn counters(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> Result<IntCounterVec, prometheus::Error> {
+    registered(registry, IntCounterVec::new(Opts::new(name, help), labels)?)
+}
+
+fn gauge(registry: &Registry, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {
+    registered(registry, IntGauge::new(name, help)?)
+}
+
+fn gauges(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> Result<IntGaugeVec, prometheus::Error> {
+    registered(registry, IntGaugeVec::new(Opts::new(name, help), labels)?)
+}

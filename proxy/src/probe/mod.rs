@@ -1,0 +1,7 @@
+//! Probing between regions, in the manner of STAMP (RFC 8762): numbered packets there, numbered packets back, so that
+//! loss is known for each direction without a common clock.
+
+pub mod packet;
+pub mod reflector;
+pub mod session;
+pub mod service;

@@ -1,0 +1,274 @@
+//! The proxy role of a node: binds everything, starts everything, and ends when anything fails for good.
+
+use crate::{
+    admin,
+    config::{Admin, Dial, Edge, Mesh, PolicySection, Sip},
+    control::{self, ActivePolicy, Control, Facts, Handle, NotApplied},
+    core::{
+        Proxy,
+        dial::DialPlan,
+        names::Names,
+        site::Site,
+        view::View,
+    },
+    mesh::{dialer::Dialer, server},
+    metrics::Metrics,
+    probe::{self, service::Roster, session::Pace},
+    worker,
+};
+use ringway_node::{
+    chance,
+    clock::Clock,
+    config::Node,
+    http::{self, Windows},
+    identity::{Authority, Identity, IdentityError},
+    phase::{Life, Phase, reached},
+};
+use ringway_router::{NodeId, Router, Settings};
+use ringway_sip::{Limits, Timing};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use tokio::{
+    net::{TcpListener, UdpSocket},
+    sync::watch,
+    task::JoinSet,
+};
+
+/// The configuration of a proxy node, checked and with its paths made absolute.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `[node]`
+    pub node: Node,
+    /// `[metrics]`
+    pub metrics: ringway_node::config::Metrics,
+    /// `[admin]`
+    pub admin: Admin,
+    /// `[mesh]`
+    pub mesh: Mesh,
+    /// `[sip]`
+    pub sip: Sip,
+    /// `[edge]`
+    pub edge: Edge,
+    /// `[[dial]]`
+    pub dial: Vec<Dial>,
+    /// `[router]`
+    pub router: Settings,
+    /// `[policy]`
+    pub policy: PolicySection,
+}
+
+/// Why a proxy did not start, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// A name or a value that does not do.
+    #[error("{0}: {1}")]
+    Config(&'static str, String),
+    /// Certificate, key, or authority.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The certificate is somebody else's.
+    #[error("{}: this certificate is for {found}, not for {wanted}", file.display())]
+    NotOurs {
+        /// The certificate.
+        file: PathBuf,
+        /// Its name.
+        found: String,
+        /// The name in the configuration.
+        wanted: String,
+    },
+    /// The policy file is no policy.
+    #[error("policy: {0}")]
+    Policy(#[from] NotApplied),
+    /// An address cannot be bound.
+    #[error("{what} {address}: {source}")]
+    Bind {
+        /// The configuration key.
+        what: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The metrics cannot be registered.
+    #[error(transparent)]
+    Metrics(#[from] prometheus::Error),
+    /// A listener failed.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// gRPC failed.
+    #[error(transparent)]
+    Grpc(#[from] tonic::transport::Error),
+}
+
+/// What can be found out without starting: the identity, the authority, the policy, the dial plan.
+///
+/// # Errors
+/// The first thing that would keep the node from starting.
+pub fn check(config: &Config, clock: Clock) -> Result<(), ServiceError> {
+    prepare(config, clock).map(drop)
+}
+
+/// Runs the proxy until the process is to end.
+///
+/// # Errors
+/// When it cannot start, or one of its parts fails for good.
+pub async fn run(config: Config, clock: Clock, life: Life) -> Result<(), ServiceError> {
+    let Prepared { facts, site, policy } = prepare(&config, clock)?;
+    let listeners = Listeners::bind(&config).await?;
+    let patience = config.mesh.node_expiry();
+    let home = facts.own.region.clone();
+
+    let view = Arc::new(View::alone(Router::new(home, config.router.clone()).table()));
+    let (handle, events) = Handle::new(clock, Metrics::new()?, Arc::clone(&view), chance::seed());
+    let core = Proxy::new(Arc::new(site), view, chance::seed());
+    let (roster, roster_seen) = watch::channel(Arc::new(Roster::default()));
+    let (ready, ready_seen) = watch::channel(false);
+    let registry = handle.metrics().registry().clone();
+    let control =
+        Control::new(facts.clone(), config.router.clone(), policy, handle.clone());
+
+    let mut parts: JoinSet<Result<(), ServiceError>> = JoinSet::new();
+    let phase = life.watch();
+    let control_task = tokio::spawn(control::run(control, events, roster, ready, phase));
+    part(&mut parts, worker::run(listeners.sip, core, handle.clone()));
+    part(&mut parts, probe::service::reflect(listeners.reflector, roster_seen.clone(), handle.clone()));
+    let pace = Pace {
+        interval: Duration::from_millis(config.mesh.probe_interval_ms),
+        misses: config.mesh.probe_misses,
+    };
+    let report_interval = Duration::from_millis(config.mesh.report_interval_ms);
+    part(
+        &mut parts,
+        probe::service::probe(listeners.prober, roster_seen, handle.clone(), pace, report_interval),
+    );
+    let windows = Windows { registry, ready: ready_seen };
+    part(&mut parts, http::serve(listeners.metrics, windows));
+    let Facts { identity, authority, .. } = facts;
+    let dialer = Dialer {
+        control: handle.clone(),
+        tls: Dialer::tls(&identity, &authority, &config.node.mesh_domain),
+        patience,
+    };
+    let mesh_handle = handle.clone();
+    part(&mut parts, async move {
+        server::serve(listeners.mesh, &identity, authority, mesh_handle, patience).await
+    });
+    part(&mut parts, admin::serve(listeners.admin, handle.clone()));
+    for &seed in &config.mesh.seeds {
+        tokio::spawn(dialer.clone().keep(seed, handle.seed()));
+    }
+    if let Some(file) = config.policy.file {
+        tokio::spawn(control::watch_policy(file, handle.clone()));
+    }
+    tracing::info!(
+        region = config.node.region, node = config.node.name, sip = %config.sip.listen,
+        mesh = %config.mesh.listen, admin = %config.admin.listen, "node runs"
+    );
+
+    let mut ending = life.watch();
+    let failed = tokio::select! {
+        () = reached(&mut ending, Phase::Ending) => Ok(()),
+        Some(ended) = parts.join_next() => ended.unwrap_or_else(|panic| Err(io::Error::other(panic).into())),
+    };
+    life.end();
+    // The last word of the control task is that this node leaves; give it to the streams.
+    let _ = control_task.await;
+    tokio::time::sleep(LAST_WORD).await;
+    tracing::info!("node ends");
+    failed
+}
+
+/// How long the streams have to carry the last word out.
+const LAST_WORD: Duration = Duration::from_millis(100);
+
+fn part<E: Into<ServiceError>>(
+    parts: &mut JoinSet<Result<(), ServiceError>>,
+    task: impl Future<Output = Result<(), E>> + Send + 'static,
+) {
+    parts.spawn(async move { task.await.map_err(Into::into) });
+}
+
+struct Prepared {
+    facts: Facts,
+    site: Site,
+    policy: ActivePolicy,
+}
+
+fn prepare(config: &Config, clock: Clock) -> Result<Prepared, ServiceError> {
+    let unsound = |(key, why)| ServiceError::Config(key, why);
+    config.mesh.check().map_err(unsound)?;
+    config.sip.check().map_err(unsound)?;
+    config.admin.check().map_err(unsound)?;
+    let own = own_id(&config.node)?;
+    config.router.validate().map_err(|error| ServiceError::Config("router", error.to_string()))?;
+
+    let identity = Identity::load(&config.mesh.certificate, &config.mesh.key)?;
+    let authority = Authority::load(&config.mesh.authority, &config.node.mesh_domain)?;
+    let member = authority.admit(identity.certificate(), clock.unix_us())?;
+    let (found, wanted) = (format!("{}/{}", member.id().region, member.id().node), own.to_string());
+    if found != wanted {
+        return Err(ServiceError::NotOurs { file: config.mesh.certificate.clone(), found, wanted });
+    }
+
+    let policy = Arc::new(control::load_policy(config.policy.file.as_deref())?);
+    let dial = config.dial.iter().map(Dial::entry).collect::<Result<_, _>>().map_err(unsound)?;
+    let sent_by = config.sip.advertise.unwrap_or(config.sip.listen);
+    let site = Site {
+        names: Names::new(&config.node.mesh_domain, own.region.clone(), vec![config.sip.listen, sent_by]),
+        sent_by,
+        edge: config.edge.trusted.clone(),
+        dial: DialPlan::new(dial),
+        limits: Limits::default(),
+        timing: Timing::default(),
+        hop_timeout: Duration::from_millis(config.sip.hop_timeout_ms),
+        edge_timeout: Duration::from_millis(config.sip.edge_timeout_ms),
+        timer_c: Duration::from_secs(config.sip.timer_c_s),
+    };
+    let facts = Facts {
+        own,
+        zone: config.node.zone.clone(),
+        version: env!("CARGO_PKG_VERSION"),
+        sip: sent_by,
+        probe: config.mesh.probe_listen,
+        identity,
+        authority,
+        node_expiry: config.mesh.node_expiry(),
+        policy_file: config.policy.file.clone(),
+    };
+    Ok(Prepared { facts, site, policy: ActivePolicy { policy, since_unix_us: clock.unix_us() } })
+}
+
+fn own_id(node: &Node) -> Result<NodeId, ServiceError> {
+    let region = node.region.as_str().try_into();
+    let name = node.name.as_str().try_into();
+    Ok(NodeId {
+        region: region.map_err(|error| ServiceError::Config("node.region", format!("{error}")))?,
+        node: name.map_err(|error| ServiceError::Config("node.name", format!("{error}")))?,
+    })
+}
+
+/// Every socket, bound before anything starts: a taken port is an error at start.
+struct Listeners {
+    sip: UdpSocket,
+    reflector: UdpSocket,
+    prober: UdpSocket,
+    mesh: TcpListener,
+    admin: TcpListener,
+    metrics: TcpListener,
+}
+
+impl Listeners {
+    async fn bind(config: &Config) -> Result<Self, ServiceError> {
+        let failed = |what, address| move |source| ServiceError::Bind { what, address, source };
+        let (sip, mesh, probe) = (config.sip.listen, config.mesh.listen, config.mesh.probe_listen);
+        let (admin, metrics) = (config.admin.listen, config.metrics.listen);
+        let asking = SocketAddr::new(probe.ip(), 0);
+        Ok(Self {
+            sip: worker::bind(sip).map_err(failed("sip.listen", sip))?,
+            reflector: UdpSocket::bind(probe).await.map_err(failed("mesh.probe_listen", probe))?,
+            prober: UdpSocket::bind(asking).await.map_err(failed("mesh.probe_listen", asking))?,
+            mesh: TcpListener::bind(mesh).await.map_err(failed("mesh.listen", mesh))?,
+            admin: TcpListener::bind(admin).await.map_err(failed("admin.listen", admin))?,
+            metrics: http::bind(metrics).await.map_err(failed("metrics.listen", metrics))?,
+        })
+    }
+}

@@ -1,0 +1,168 @@
+//! The router: reports, policies and time go in, route tables and the reasons for every change come out.
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Change, Class, Explanation, LinkState, NodeId, Policy, RefusedReport, Region, Report, RouteTable,
+    Settings, Time, explain::explain, graph::Graph, links::Links, routes::Routes, routes::Scene,
+    score::Weigher,
+};
+
+/// Tables that differ only in their numbers are made no more often than this.
+const REFRESH: Duration = Duration::from_secs(1);
+
+/// What the router is told. Inputs serialize, so that what happened can be played again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Input {
+    /// What a node measured.
+    Report(Report),
+    /// The regions other than the home that have a live proxy which is not draining. Replaces the last set.
+    Regions(BTreeSet<Region>),
+    /// The policy from now on.
+    Policy(Arc<Policy>),
+    /// Nothing but the time: the deadline has come.
+    Tick,
+}
+
+/// What the router says.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Output {
+    /// The table to steer by from now on.
+    Table(Arc<RouteTable>),
+    /// Another path was chosen for a destination. Comes after the table that brings it.
+    Changed(Change),
+    /// A report was not used.
+    Refused {
+        /// Whose it was.
+        origin: NodeId,
+        /// Why.
+        why: RefusedReport,
+    },
+}
+
+/// Computes the routes of one region. Pure: after each [`handle`](Self::handle) take the outputs by
+/// [`poll`](Self::poll) until there are none, then sleep until [`deadline`](Self::deadline).
+#[derive(Debug)]
+pub struct Router {
+    home: Region,
+    settings: Settings,
+    links: Links,
+    /// Regions with a live proxy, the home among them.
+    live: BTreeSet<Region>,
+    policy: Arc<Policy>,
+    routes: Routes,
+    table: Arc<RouteTable>,
+    /// The numbers of the table are out of date.
+    stale: bool,
+    outputs: VecDeque<Output>,
+}
+
+impl Router {
+    /// A router for the proxies of `home`, which knows of nobody else yet.
+    pub fn new(home: Region, settings: Settings) -> Self {
+        Self {
+            links: Links::default(),
+            live: BTreeSet::from([home.clone()]),
+            policy: Arc::new(Policy::empty()),
+            routes: Routes::default(),
+            table: Arc::new(RouteTable::new(0, home.clone(), Time::default(), 0)),
+            stale: false,
+            outputs: VecDeque::new(),
+            settings,
+            home,
+        }
+    }
+
+    /// Takes in what happened. `now` never goes back.
+    pub fn handle(&mut self, now: Time, input: Input) {
+        let mut replaced = None;
+        match input {
+            Input::Report(report) => {
+                if let Err(why) = self.links.handle(now, &report, &self.settings) {
+                    self.outputs.push_back(Output::Refused { origin: report.origin, why });
+                    // Time has passed all the same.
+                    if self.deadline().is_none_or(|deadline| now < deadline) {
+                        return;
+                    }
+                }
+            }
+            Input::Regions(mut live) => {
+                live.insert(self.home.clone());
+                self.live = live;
+            }
+            Input::Policy(policy) => replaced = Some(std::mem::replace(&mut self.policy, policy)),
+            Input::Tick => {}
+        }
+        self.update(now, replaced.as_deref());
+    }
+
+    /// The next thing the router has to say.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When to come back with [`Input::Tick`], if nothing else happens before.
+    pub fn deadline(&self) -> Option<Time> {
+        let refresh = self.stale.then(|| self.table.made_at + REFRESH);
+        [self.links.deadline(&self.settings), self.routes.deadline(), refresh].into_iter().flatten().min()
+    }
+
+    /// The present table.
+    pub fn table(&self) -> Arc<RouteTable> {
+        self.table.clone()
+    }
+
+    /// The policy in force.
+    pub fn policy(&self) -> Arc<Policy> {
+        self.policy.clone()
+    }
+
+    /// Every link that is known of, by its two regions.
+    pub fn links(&self, now: Time) -> Vec<LinkState> {
+        self.links.states(now)
+    }
+
+    /// All paths between two regions, what became of each, and why. Between regions other than the home the
+    /// answer lacks the memory of the source, and says so in its note.
+    pub fn explain(&self, now: Time, from: &Region, to: &Region, class: &Class) -> Explanation {
+        let graph = Graph::new(&self.links, &self.live);
+        let route = (*from == self.home).then(|| self.table.route(to, class)).flatten();
+        explain(&self.scene(&graph, None), now, (from, to, class), route)
+    }
+
+    fn update(&mut self, now: Time, replaced: Option<&Policy>) {
+        self.links.advance(now, &self.settings);
+        let graph = Graph::new(&self.links, &self.live);
+        let epoch = self.table.epoch + 1;
+        // The scene borrows the router, the choices are taken out of it meanwhile.
+        let mut routes = std::mem::take(&mut self.routes);
+        let (made, changes) = routes.update(now, &self.scene(&graph, replaced), epoch);
+        self.routes = routes;
+
+        let revision = self.policy.revision;
+        let due = now >= self.table.made_at + REFRESH && !self.table.holds(&made);
+        let urgent = !changes.is_empty() || self.table.policy_revision != revision;
+        if urgent || due || !self.table.steers_like(&made) {
+            let table = RouteTable::new(epoch, self.home.clone(), now, revision).with_routes(made);
+            self.table = Arc::new(table);
+            self.stale = false;
+            self.outputs.push_back(Output::Table(self.table.clone()));
+            self.outputs.extend(changes.into_iter().map(Output::Changed));
+        } else {
+            self.stale = !self.table.holds(&made);
+        }
+    }
+
+    fn scene<'a>(&'a self, graph: &'a Graph, replaced: Option<&'a Policy>) -> Scene<'a> {
+        let weigher = Weigher { graph, settings: &self.settings };
+        Scene { home: &self.home, weigher, policy: &self.policy, replaced }
+    }
+}

@@ -1,0 +1,243 @@
+//! From bytes to index: one pass over the header section, then the checks that let the accessors be infallible.
+
+use std::ops::Range;
+
+use bytes::{Buf, Bytes};
+
+use super::name::code_of;
+use super::{Limits, Message, Name, ParseError};
+use crate::header::{CSeq, Elements, NameAddr, Via, is_token, number, trim_bytes};
+
+/// Where the parts of the start line stand.
+#[derive(Clone)]
+pub(super) enum Start {
+    Request { method: usize, uri: Range<usize> },
+    Response { status: u16, reason: Range<usize> },
+}
+
+/// Where one header line stands, folds included. Offsets into the message, 32 bits each to keep the index small.
+#[derive(Clone, Copy)]
+pub(super) struct Line {
+    pub(super) code: u8,
+    start: u32,
+    name_end: u32,
+    value_start: u32,
+    value_end: u32,
+    end: u32,
+}
+
+/// The positions in the index of what every message has.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Essential {
+    pub(super) via: u16,
+    pub(super) from: u16,
+    pub(super) to: u16,
+    pub(super) call_id: u16,
+    pub(super) cseq: u16,
+}
+
+impl Line {
+    /// The whole line with its CRLF.
+    pub(super) fn range(&self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+
+    /// The value, trimmed.
+    pub(super) fn value_range(&self) -> Range<usize> {
+        self.value_start as usize..self.value_end as usize
+    }
+
+    pub(super) fn name<'a>(&self, raw: &'a [u8]) -> &'a [u8] {
+        &raw[self.start as usize..self.name_end as usize]
+    }
+
+    pub(super) fn value<'a>(&self, raw: &'a [u8]) -> &'a [u8] {
+        &raw[self.value_range()]
+    }
+}
+
+/// See [`Message::parse`].
+pub(super) fn message(mut raw: Bytes, limits: &Limits) -> Result<Message, ParseError> {
+    // RFC 3261 §7.5: CRLFs before the start line are skipped.
+    let skipped = raw.iter().position(|&byte| !matches!(byte, b'\r' | b'\n')).ok_or(ParseError::KeepAlive)?;
+    raw.advance(skipped);
+    if raw.len() > limits.message_bytes.min(u32::MAX as usize) {
+        return Err(ParseError::MessageTooLong);
+    }
+    let first = line_end(&raw, 0, limits)?;
+    let start = start_line(&raw[..first])?;
+    let (lines, headers_end) = headers(&raw, first + 2, limits)?;
+    let body_end = body_end(&raw, &lines, headers_end + 2)?;
+    raw.truncate(body_end);
+    let essential = essential(&raw, &lines, &start)?;
+    Ok(Message { raw, start, lines, essential, headers_end })
+}
+
+/// The position of the CRLF that ends the physical line at `from`.
+fn line_end(raw: &[u8], from: usize, limits: &Limits) -> Result<usize, ParseError> {
+    let hit = memchr::memchr2(b'\r', b'\n', &raw[from..]).ok_or(ParseError::Unterminated)?;
+    if hit > limits.line_bytes {
+        return Err(ParseError::LineTooLong);
+    }
+    match raw[from + hit..] {
+        [b'\r', b'\n', ..] => Ok(from + hit),
+        _ => Err(ParseError::LineEnd),
+    }
+}
+
+fn start_line(line: &[u8]) -> Result<Start, ParseError> {
+    const ERROR: ParseError = ParseError::StartLine;
+    let space = memchr::memchr(b' ', line).ok_or(ERROR)?;
+    if line[..space].get(..4).is_some_and(|head| head.eq_ignore_ascii_case(b"SIP/")) {
+        return status_line(line, space);
+    }
+    // RFC 3261 §7.1: Method SP Request-URI SP SIP-Version, one space each.
+    let last = memchr::memrchr(b' ', line).filter(|&last| last > space + 1).ok_or(ERROR)?;
+    let (method, uri, version) = (&line[..space], &line[space + 1..last], &line[last + 1..]);
+    if !version.get(..4).is_some_and(|head| head.eq_ignore_ascii_case(b"SIP/")) {
+        return Err(ERROR);
+    }
+    if &version[4..] != b"2.0" {
+        return Err(ParseError::Version);
+    }
+    let uri_ok = !uri.iter().any(|byte| matches!(byte, b' ' | b'\t' | b'<' | b'>'));
+    if !is_token(method) || !uri_ok || std::str::from_utf8(uri).is_err() {
+        return Err(ERROR);
+    }
+    Ok(Start::Request { method: space, uri: space + 1..last })
+}
+
+fn status_line(line: &[u8], space: usize) -> Result<Start, ParseError> {
+    if &line[4..space] != b"2.0" {
+        return Err(ParseError::Version);
+    }
+    // RFC 3261 §7.2: the space before the reason phrase stands even if the phrase is empty; many leave it out.
+    let (code, reason) = line[space + 1..].split_at_checked(3).ok_or(ParseError::StartLine)?;
+    let status = std::str::from_utf8(code).ok().and_then(number).filter(|code| (100..700).contains(code));
+    let status = status.ok_or(ParseError::StartLine)?;
+    match reason {
+        [] => Ok(Start::Response { status, reason: line.len()..line.len() }),
+        [b' ', ..] => Ok(Start::Response { status, reason: space + 5..line.len() }),
+        _ => Err(ParseError::StartLine),
+    }
+}
+
+/// Indexes the header lines from `at`; gives them with the position of the blank line.
+fn headers(raw: &[u8], mut at: usize, limits: &Limits) -> Result<(Vec<Line>, usize), ParseError> {
+    let mut lines = Vec::with_capacity(16);
+    loop {
+        let mut end = line_end(raw, at, limits)?;
+        if end == at {
+            return Ok((lines, at));
+        }
+        // RFC 3261 §7.3.1: a line that begins with white space continues the one before.
+        while matches!(raw.get(end + 2), Some(b' ' | b'\t')) {
+            end = line_end(raw, end + 2, limits)?;
+            if end - at > limits.line_bytes {
+                return Err(ParseError::LineTooLong);
+            }
+        }
+        if lines.len() == limits.headers.min(usize::from(u16::MAX)) {
+            return Err(ParseError::TooManyHeaders);
+        }
+        lines.push(header_line(raw, at..end)?);
+        at = end + 2;
+    }
+}
+
+fn header_line(raw: &[u8], range: Range<usize>) -> Result<Line, ParseError> {
+    let line = &raw[range.clone()];
+    let colon = memchr::memchr(b':', line).ok_or(ParseError::HeaderLine)?;
+    let name = line[..colon].trim_ascii_end();
+    if !is_token(name) {
+        return Err(ParseError::HeaderLine);
+    }
+    let value = trim_bytes(&line[colon + 1..]);
+    // An empty value stands at the end of the line, so that a value put there follows the white space.
+    let value_start = if value.is_empty() { range.end } else { offset_in(raw, value) };
+    Ok(Line {
+        code: code_of(name),
+        start: narrow(range.start),
+        name_end: narrow(range.start + name.len()),
+        value_start: narrow(value_start),
+        value_end: narrow(value_start + value.len()),
+        end: narrow(range.end + 2),
+    })
+}
+
+/// RFC 3261 §18.3: over datagrams the body ends where Content-Length says, or else with the datagram.
+fn body_end(raw: &[u8], lines: &[Line], body: usize) -> Result<usize, ParseError> {
+    let code = Name::ContentLength.code();
+    let mut length = None;
+    for line in lines.iter().filter(|line| line.code == code) {
+        let value = std::str::from_utf8(line.value(raw)).ok().and_then(number::<usize>);
+        let value = value.ok_or(ParseError::Invalid("Content-Length"))?;
+        if length.is_some_and(|length| length != value) {
+            return Err(ParseError::Duplicate("Content-Length"));
+        }
+        length = Some(value);
+    }
+    match length {
+        None => Ok(raw.len()),
+        Some(length) if length <= raw.len() - body => Ok(body + length),
+        Some(_) => Err(ParseError::Truncated),
+    }
+}
+
+/// Finds and checks the headers that every message has.
+fn essential(raw: &[u8], lines: &[Line], start: &Start) -> Result<Essential, ParseError> {
+    const NAMES: [Name<'static>; 5] = [Name::Via, Name::From, Name::To, Name::CallId, Name::CSeq];
+    let codes = NAMES.map(|name| name.code());
+    let mut found = [None; NAMES.len()];
+    for (position, line) in lines.iter().enumerate() {
+        if let Some(which) = codes.iter().position(|&code| code == line.code) {
+            // Several Vias are several hops; of the others there is one.
+            if which > 0 && found[which].is_some() {
+                return Err(ParseError::Duplicate(NAMES[which].as_str()));
+            }
+            found[which].get_or_insert(position);
+        }
+    }
+    let there = |which: usize| found[which].ok_or(ParseError::Missing(NAMES[which].as_str()));
+    let [via, from, to, call_id, cseq] = [there(0)?, there(1)?, there(2)?, there(3)?, there(4)?];
+
+    let text = |which: usize, value| std::str::from_utf8(value).map_err(|_| invalid(NAMES[which]));
+    let top = Elements::new(lines[via].value(raw)).next().ok_or(invalid(Name::Via))?;
+    Via::parse(text(0, top)?)?;
+    NameAddr::parse(text(1, lines[from].value(raw))?).map_err(|_| invalid(Name::From))?;
+    NameAddr::parse(text(2, lines[to].value(raw))?).map_err(|_| invalid(Name::To))?;
+    let id = text(3, lines[call_id].value(raw))?;
+    if id.is_empty() || id.bytes().any(|byte| byte.is_ascii_whitespace()) {
+        return Err(invalid(Name::CallId));
+    }
+    let method = CSeq::parse(text(4, lines[cseq].value(raw))?)?.method;
+    if let Start::Request { method: end, .. } = *start
+        && method.as_str().as_bytes() != &raw[..end]
+    {
+        return Err(ParseError::MethodMismatch);
+    }
+    let [via, from, to, call_id, cseq] = [via, from, to, call_id, cseq].map(narrow_position);
+    Ok(Essential { via, from, to, call_id, cseq })
+}
+
+fn invalid(name: Name<'static>) -> ParseError {
+    ParseError::Invalid(name.as_str())
+}
+
+/// Where `part`, a slice of `raw`, begins in it.
+pub(super) fn offset_in(raw: &[u8], part: &[u8]) -> usize {
+    part.as_ptr().addr() - raw.as_ptr().addr()
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "`message` refuses more than 2^32 bytes before any line is read"
+)]
+fn narrow(offset: usize) -> u32 {
+    offset as u32
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "`headers` refuses more than 2^16 lines")]
+fn narrow_position(line: usize) -> u16 {
+    line as u16
+}

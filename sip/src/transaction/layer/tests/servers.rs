@@ -1,0 +1,120 @@
+//! Server transactions: copies of requests, where answers go, ACK, CANCEL.
+
+use super::*;
+
+/// Lets `message` come in from [`NEAR`] and gives the transaction that it starts.
+fn start_server(layer: &mut Layer, now: Instant, message: &Message) -> ServerId {
+    layer.receive(now, addr(NEAR), message.clone());
+    match layer.poll() {
+        Some(Output::Request { id, from, message: got }) => {
+            assert_eq!((from, got.raw()), (addr(NEAR), message.raw()));
+            id
+        }
+        other => panic!("a new request goes to the user, not {other:?}"),
+    }
+}
+
+fn respond(layer: &mut Layer, now: Instant, id: ServerId, request: &Message, code: u16) {
+    layer.respond(now, id, code, response(request, code).raw().clone());
+}
+
+#[test]
+fn a_copy_of_an_invite_gets_the_last_answer_again() {
+    let (start, mut layer) = (epoch(), Layer::new(Timing::default()));
+    let invite = request("INVITE", "z9hG4bKs1");
+    let id = start_server(&mut layer, start, &invite);
+    layer.receive(start, addr(NEAR), invite.clone());
+    assert!(drain(&mut layer).is_empty(), "there is no answer yet");
+    for code in [100, 180, 486] {
+        respond(&mut layer, start, id, &invite, code);
+        layer.receive(start, addr(NEAR), invite.clone());
+        let sent = format!("send SIP/2.0 {code} to {NEAR}");
+        assert_eq!(drain(&mut layer), [sent.clone(), format!("{sent} again")]);
+    }
+}
+
+#[test]
+fn a_failure_is_sent_until_the_ack_comes() {
+    let (start, mut layer) = (epoch(), Layer::new(Timing::default()));
+    let invite = request("INVITE", "z9hG4bKs2");
+    let id = start_server(&mut layer, start, &invite);
+    respond(&mut layer, start, id, &invite, 503);
+    drain(&mut layer);
+    let first = start + Duration::from_millis(500);
+    assert_eq!(layer.deadline(), Some(first));
+    layer.tick(first);
+    assert_eq!(drain(&mut layer), [format!("send SIP/2.0 503 to {NEAR} again")]);
+    for _ in 0..2 {
+        layer.receive(first, addr(NEAR), request("ACK", "z9hG4bKs2"));
+    }
+    assert!(drain(&mut layer).is_empty(), "the ACK to a failure ends here");
+    assert_eq!(run_out(&mut layer, first), [(5_000, "server ended".to_owned())]);
+}
+
+#[test]
+fn without_an_ack_timer_h_tells_the_user() {
+    let (start, mut layer) = (epoch(), Layer::new(Timing::default()));
+    let invite = request("INVITE", "z9hG4bKs3");
+    let id = start_server(&mut layer, start, &invite);
+    respond(&mut layer, start, id, &invite, 404);
+    let done = run_out(&mut layer, start);
+    let end = [(32_000, "unacknowledged".to_owned()), (32_000, "server ended".to_owned())];
+    assert_eq!(done[done.len() - 2..], end);
+}
+
+#[test]
+fn after_a_2xx_copies_pass_down_and_acks_pass_up() {
+    let (start, mut layer) = (epoch(), Layer::new(Timing::default()));
+    let invite = request("INVITE", "z9hG4bKs4");
+    let id = start_server(&mut layer, start, &invite);
+    respond(&mut layer, start, id, &invite, 200);
+    respond(&mut layer, start, id, &invite, 200);
+    layer.receive(start, addr(NEAR), invite.clone());
+    layer.receive(start, addr(NEAR), request("ACK", "z9hG4bKown"));
+    layer.receive(start, addr(NEAR), request("ACK", "z9hG4bKs4"));
+    let sent = format!("send SIP/2.0 200 to {NEAR}");
+    assert_eq!(drain(&mut layer), [sent.as_str(), &sent, "ack", "ack"]);
+}
+
+#[test]
+fn requests_other_than_invite_get_neither_1xx_nor_408() {
+    let (start, mut layer) = (epoch(), Layer::new(Timing::default()));
+    let bye = request("BYE", "z9hG4bKs5");
+    let id = start_server(&mut layer, start, &bye);
+    respond(&mut layer, start, id, &bye, 100);
+    assert!(drain(&mut layer).is_empty());
+    respond(&mut layer, start, id, &bye, 408);
+    assert_eq!(drain(&mut layer), ["server ended"]);
+}
+
+#[test]
+fn the_answer_to_another_request_is_kept_for_its_copies() {
+    let (start, mut layer) = (epoch(), Layer::new(Timing::default()));
+    let options = request("OPTIONS", "z9hG4bKs6");
+    let id = start_server(&mut layer, start, &options);
+    respond(&mut layer, start, id, &options, 200);
+    layer.receive(start, addr(NEAR), options.clone());
+    let sent = format!("send SIP/2.0 200 to {NEAR}");
+    assert_eq!(drain(&mut layer), [sent.clone(), format!("{sent} again")]);
+    assert_eq!(run_out(&mut layer, start), [(32_000, "server ended".to_owned())]);
+}
+
+#[test]
+fn a_cancel_finds_its_invite_and_is_answered_by_the_user() {
+    let (start, mut layer) = (epoch(), Layer::new(Timing::default()));
+    let invite = request("INVITE", "z9hG4bKs7");
+    let id = start_server(&mut layer, start, &invite);
+    let cancel = request("CANCEL", "z9hG4bKs7");
+    layer.receive(start, addr(NEAR), cancel.clone());
+    let Some(Output::Cancel { id: canceling, invite: meant, .. }) = layer.poll() else {
+        panic!("the CANCEL goes to the user")
+    };
+    assert_eq!(meant, Some(id));
+    respond(&mut layer, start, canceling, &cancel, 200);
+    layer.receive(start, addr(NEAR), cancel);
+    let sent = format!("send SIP/2.0 200 to {NEAR}");
+    assert_eq!(drain(&mut layer), [sent.clone(), format!("{sent} again")]);
+
+    layer.receive(start, addr(NEAR), request("CANCEL", "z9hG4bKnone"));
+    assert_eq!(drain(&mut layer), ["cancel unknown"]);
+}

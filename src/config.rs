@@ -1,0 +1,59 @@
+//! The file that `ringway run -c` and `ringway check -c` take: all sections, strictly.
+
+use ringway_node::config::{self, ConfigError, Log, Metrics, Node};
+use ringway_proxy::{
+    config::{Admin, Dial, Edge, Mesh, PolicySection, Sip},
+    service,
+};
+use ringway_router::Settings;
+use serde::Deserialize;
+use std::path::Path;
+
+/// One node's configuration.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct File {
+    node: Node,
+    #[serde(default)]
+    log: Log,
+    #[serde(default)]
+    metrics: Metrics,
+    #[serde(default)]
+    admin: Admin,
+    mesh: Mesh,
+    sip: Sip,
+    edge: Edge,
+    #[serde(default)]
+    dial: Vec<Dial>,
+    #[serde(default)]
+    router: Settings,
+    #[serde(default)]
+    policy: PolicySection,
+}
+
+impl File {
+    /// Reads it. Paths in it are relative to its folder.
+    ///
+    /// # Errors
+    /// When it is unreadable, or not right to the letter.
+    pub(crate) fn load(file: &Path) -> Result<Self, ConfigError> {
+        let mut this: Self = config::load(file)?;
+        let folder = file.parent().unwrap_or(Path::new("."));
+        for path in [&mut this.mesh.certificate, &mut this.mesh.key, &mut this.mesh.authority]
+            .into_iter()
+            .chain(&mut this.policy.file)
+        {
+            *path = folder.join(&*path);
+        }
+        Ok(this)
+    }
+
+    pub(crate) fn log(&self) -> &Log {
+        &self.log
+    }
+
+    pub(crate) fn proxy(self) -> service::Config {
+        let Self { node, log: _, metrics, admin, mesh, sip, edge, dial, router, policy } = self;
+        service::Config { node, metrics, admin, mesh, sip, edge, dial, router, policy }
+    }
+}

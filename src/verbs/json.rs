@@ -1,0 +1,96 @@
+//! What programs read: the wire types with their field names, paths as lists. One value a call, one line a change.
+
+use ringway_proto::admin::{
+    Candidate, Explanation, Link, Node, Policy, PolicyVerdict, Route, RouteChange, Status,
+};
+use serde_json::{Value, json};
+
+/// Prints one value.
+pub(super) fn print(value: &Value) {
+    println!("{value:#}");
+}
+
+/// Prints one value in one line, for a stream of them.
+pub(super) fn print_line(value: &Value) {
+    println!("{value}");
+}
+
+pub(super) fn status(status: &Status) -> Value {
+    json!({
+        "region": status.region, "zone": status.zone, "node": status.node, "version": status.version,
+        "started_at_us": status.started_at_us, "ready": status.ready, "draining": status.draining,
+        "policy_revision": status.policy_revision, "policy_digest": status.policy_digest,
+        "route_epoch": status.route_epoch, "route_made_at_us": status.route_made_at_us,
+        "nodes_live": status.nodes_live, "regions_live": status.regions_live,
+        "transactions_active": status.transactions_active, "calls_total": status.calls_total,
+    })
+}
+
+pub(super) fn node(node: &Node) -> Value {
+    json!({
+        "region": node.region, "node": node.node, "zone": node.zone, "version": node.version,
+        "address": node.address, "self": node.self_, "reachable": node.reachable,
+        "draining": node.draining, "policy_revision": node.policy_revision,
+        "policy_digest": node.policy_digest, "route_epoch": node.route_epoch,
+        "heard_ms_ago": node.heard_ms_ago, "stream_open": node.stream_open,
+    })
+}
+
+pub(super) fn link(link: &Link) -> Value {
+    json!({
+        "from": link.from, "to": link.to, "up": link.up, "standing": link.standing,
+        "delay_ms": link.delay_ms, "rtt_ms": link.rtt_ms, "jitter_ms": link.jitter_ms,
+        "loss": link.loss, "loss_smoothed": link.loss_smoothed,
+        "sip": {
+            "requests": link.sip_requests, "retransmissions": link.sip_retransmissions,
+            "timeouts": link.sip_timeouts, "first_answer_ms": link.sip_first_answer_ms,
+        },
+        "reporters": link.reporters, "age_ms": link.age_ms,
+    })
+}
+
+pub(super) fn route(route: &Route) -> Value {
+    json!({
+        "from": route.from, "to": route.to, "class": route.class,
+        "ranked": route.ranked.iter().map(candidate).collect::<Vec<_>>(),
+        "reason": route.reason, "since_us": route.since_us, "epoch": route.epoch,
+    })
+}
+
+pub(super) fn change(change: &RouteChange) -> Value {
+    json!({
+        "at_us": change.at_us, "from": change.from, "to": change.to, "class": change.class,
+        "old": change.old, "new": change.new, "reason": change.reason, "epoch": change.epoch,
+    })
+}
+
+pub(super) fn explanation(explanation: &Explanation) -> Value {
+    json!({
+        "route": explanation.route.as_ref().map(route),
+        "candidates": explanation.candidates.iter().map(candidate).collect::<Vec<_>>(),
+        "policy_revision": explanation.policy_revision, "asked_at": explanation.asked_at,
+        "note": explanation.note,
+    })
+}
+
+pub(super) fn policy(policy: &Policy) -> Value {
+    json!({
+        "revision": policy.revision, "digest": policy.digest,
+        "active_since_us": policy.active_since_us, "document": policy.document,
+    })
+}
+
+pub(super) fn verdict(verdict: &PolicyVerdict) -> Value {
+    json!({
+        "good": verdict.good, "error": verdict.error, "revision": verdict.revision,
+        "warnings": verdict.warnings,
+    })
+}
+
+fn candidate(candidate: &Candidate) -> Value {
+    json!({
+        "path": candidate.path, "verdict": candidate.verdict, "delay_ms": candidate.delay_ms,
+        "loss": candidate.loss, "r": candidate.r, "r_smoothed": candidate.r_smoothed,
+        "mos": candidate.mos, "terms": candidate.terms, "score": candidate.score, "note": candidate.note,
+    })
+}

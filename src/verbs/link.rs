@@ -1,0 +1,58 @@
+//! `ringway link list`.
+
+use super::{
+    Desk, VerbError, collect, json,
+    table::{Side, Table},
+    time::span,
+};
+use crate::cli::Target;
+use ringway_proto::admin::ListLinksRequest;
+
+pub(super) async fn list(target: &Target) -> Result<(), VerbError> {
+    let mut desk = Desk::at(target).await?;
+    let refused = desk.refused();
+    let stream = desk.client.list_links(ListLinksRequest {}).await.map_err(&refused)?.into_inner();
+    let links = collect(stream).await.map_err(refused)?;
+    if target.json {
+        json::print(&links.iter().map(json::link).collect());
+        return Ok(());
+    }
+    let mut table = Table::new(&[
+        ("FROM", Side::Left),
+        ("TO", Side::Left),
+        ("STATE", Side::Left),
+        ("RTT ms", Side::Right),
+        ("P95 1-WAY", Side::Right),
+        ("JITTER", Side::Right),
+        ("LOSS %", Side::Right),
+        ("SMOOTHED", Side::Right),
+        ("INVITE", Side::Right),
+        ("AGAIN", Side::Right),
+        ("SILENT", Side::Right),
+        ("100 ms", Side::Right),
+        ("AGE", Side::Right),
+    ]);
+    for link in &links {
+        table.row(vec![
+            link.from.clone(),
+            link.to.clone(),
+            link.standing.clone(),
+            format!("{:.1}", link.rtt_ms),
+            format!("{:.1}", link.delay_ms),
+            format!("{:.1}", link.jitter_ms),
+            format!("{:.1}", link.loss * 100.0),
+            format!("{:.1}", link.loss_smoothed * 100.0),
+            link.sip_requests.to_string(),
+            link.sip_retransmissions.to_string(),
+            link.sip_timeouts.to_string(),
+            if link.sip_first_answer_ms > 0.0 {
+                format!("{:.1}", link.sip_first_answer_ms)
+            } else {
+                "-".into()
+            },
+            span(link.age_ms),
+        ]);
+    }
+    print!("{}", table.render());
+    Ok(())
+}

@@ -1,0 +1,96 @@
+//! The operators' verbs: a gRPC client and nothing else. What a verb prints, it was told by the node.
+
+mod json;
+mod link;
+mod node;
+mod policy;
+mod route;
+mod status;
+mod table;
+mod time;
+
+use crate::cli::{List, Target, Verb};
+use ringway_proto::admin::admin_client::AdminClient;
+use std::{io, path::PathBuf, time::Duration};
+use tonic::transport::{Channel, Endpoint};
+
+/// A node that does not answer for so long is away.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Why a verb failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum VerbError {
+    /// The address is no URL.
+    #[error("{address}: not an address such as http://127.0.0.1:50051")]
+    Address { address: String },
+    /// Nobody answers there.
+    #[error("{address}: no node answers: {why}")]
+    Away { address: String, why: String },
+    /// The node says no.
+    #[error("{address}: {why}")]
+    Refused { address: String, why: String },
+    /// The file cannot be read.
+    #[error("{}: {source}", file.display())]
+    File { file: PathBuf, source: io::Error },
+    /// The document is no policy.
+    #[error("{}: {why}", file.display())]
+    BadPolicy { file: PathBuf, why: String },
+    /// Some nodes took the policy and some did not.
+    #[error("applied on {applied} of {asked} nodes; the others keep the policy that they had")]
+    Partial { applied: usize, asked: usize },
+}
+
+/// Runs one verb.
+pub(crate) async fn run(verb: Verb) -> Result<(), VerbError> {
+    match verb {
+        Verb::Status(target) => status::show(&target).await,
+        Verb::Node(List::List(target)) => node::list(&target).await,
+        Verb::Link(List::List(target)) => link::list(&target).await,
+        Verb::Route(verb) => route::run(verb).await,
+        Verb::Policy(verb) => policy::run(verb).await,
+    }
+}
+
+/// A node that is asked.
+struct Desk {
+    address: String,
+    client: AdminClient<Channel>,
+}
+
+impl Desk {
+    async fn at(target: &Target) -> Result<Self, VerbError> {
+        Self::open(&target.address).await
+    }
+
+    async fn open(address: &str) -> Result<Self, VerbError> {
+        let full = if address.contains("://") { address.to_owned() } else { format!("http://{address}") };
+        let endpoint = Endpoint::from_shared(full)
+            .map_err(|_| VerbError::Address { address: address.to_owned() })?
+            .connect_timeout(PATIENCE);
+        let channel = endpoint.connect().await.map_err(|error| {
+            let cause =
+                std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+            VerbError::Away { address: address.to_owned(), why: cause }
+        })?;
+        Ok(Self { address: address.to_owned(), client: AdminClient::new(channel) })
+    }
+
+    fn refused(&self) -> impl Fn(tonic::Status) -> VerbError + use<> {
+        let address = self.address.clone();
+        move |status| VerbError::Refused { address: address.clone(), why: status.message().to_owned() }
+    }
+}
+
+/// A whole stream as a list.
+async fn collect<T>(mut stream: tonic::Streaming<T>) -> Result<Vec<T>, tonic::Status> {
+    let mut items = Vec::new();
+    while let Some(item) = stream.message().await? {
+        items.push(item);
+    }
+    Ok(items)
+}
+
+/// A path as people write it.
+fn path(regions: &[String]) -> String {
+    if regions.is_empty() { "none".to_owned() } else { regions.join(" > ") }
+}
