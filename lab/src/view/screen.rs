@@ -119,8 +119,7 @@ mod tests {
         let at = Some(Duration::from_millis(9_440));
         let line = Line { at, topic: "route", text: "a > b now via c\nloss 20 %".into(), tone: Tone::Plain };
         let rows: Vec<String> = styled(&line, INDENT + 10).lines.iter().map(ToString::to_string).collect();
-        let expected =
-            ["   9.4s  route   a > b now", "                 via c", "                 loss 20 %"];
+        let expected = ["   9.4s  route   a > b now", "                 via c", "                 loss 20 %"];
         assert_eq!(rows, expected);
     }
 

@@ -203,6 +203,3 @@ impl Proxy {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -8,6 +8,8 @@ use std::{
 
 /// Answers in a row that bring a way up again.
 const ANSWERS_TO_RISE: u32 = 3;
+/// How long an answer that is late is still waited for: it proves that the way is slow, not cut.
+const LATE: Duration = Duration::from_secs(2);
 /// The round trips whose median and p95 are reported.
 const RTT_WINDOW: usize = 20;
 
@@ -37,6 +39,7 @@ pub struct Session {
     next: u32,
     due: Instant,
     outstanding: VecDeque<(u32, Instant)>,
+    late: VecDeque<(u32, Instant)>,
     up: bool,
     streak: u32,
     missed: u32,
@@ -74,6 +77,7 @@ impl Session {
             next: 0,
             due: now,
             outstanding: VecDeque::new(),
+            late: VecDeque::new(),
             up: false,
             streak: 0,
             missed: 0,
@@ -105,12 +109,10 @@ impl Session {
         age.map_or(self.due, |age| age.min(self.due))
     }
 
-    /// An answer came. One that was not asked for, or comes twice or too late, changes nothing.
+    /// An answer came. One that was not asked for, or comes twice or far too late, changes nothing.
     pub fn on_answer(&mut self, now: Instant, answer: Answer) {
-        let Some(at) = self.outstanding.iter().position(|(sequence, _)| *sequence == answer.question) else {
-            return;
-        };
-        let Some((_, sent)) = self.outstanding.remove(at) else { return };
+        let asked = take(&mut self.outstanding, answer.question).or_else(|| take(&mut self.late, answer.question));
+        let Some(sent) = asked else { return };
         self.take_rtt(now.saturating_duration_since(sent));
         if self.latest.is_none_or(|latest| answer.question.wrapping_sub(latest.question) < u32::MAX / 2) {
             self.latest = Some(answer);
@@ -174,10 +176,14 @@ impl Session {
 
     /// Probes that waited for too long are missed.
     fn age(&mut self, now: Instant) {
-        while let Some(&(_, sent)) = self.outstanding.front()
+        while self.late.front().is_some_and(|(_, sent)| *sent + LATE <= now) {
+            self.late.pop_front();
+        }
+        while let Some(&(sequence, sent)) = self.outstanding.front()
             && sent + self.patience() <= now
         {
             self.outstanding.pop_front();
+            self.late.push_back((sequence, sent));
             self.aged = self.aged.saturating_add(1);
             self.streak = 0;
             self.missed += 1;
@@ -191,9 +197,15 @@ impl Session {
     fn patience(&self) -> Duration {
         let slowest = self.rtts.iter().max().copied();
         slowest.map_or(Duration::from_secs(1), |rtt| {
-            (rtt * 2).clamp(Duration::from_millis(100), Duration::from_secs(2))
+            (rtt * 2).clamp(Duration::from_millis(100), LATE)
         })
     }
+}
+
+/// Takes a probe out of a queue; says when it was sent.
+fn take(queue: &mut VecDeque<(u32, Instant)>, sequence: u32) -> Option<Instant> {
+    let at = queue.iter().position(|(waiting, _)| *waiting == sequence)?;
+    queue.remove(at).map(|(_, sent)| sent)
 }
 
 #[cfg(test)]

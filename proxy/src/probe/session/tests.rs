@@ -9,6 +9,7 @@ struct Way {
     now: Instant,
     arrived: u32,
     answers: VecDeque<(Instant, Answer)>,
+    rtt: Duration,
     chance: fastrand::Rng,
 }
 
@@ -21,6 +22,7 @@ impl Way {
             now,
             arrived: 0,
             answers: VecDeque::new(),
+            rtt: RTT,
             chance: fastrand::Rng::with_seed(2),
         }
     }
@@ -38,7 +40,7 @@ impl Way {
                 let answer = Answer { sequence: self.arrived, question };
                 self.arrived += 1;
                 if self.chance.f64() >= loss_back {
-                    self.answers.push_back((self.now + RTT, answer));
+                    self.answers.push_back((self.now + self.rtt, answer));
                 }
             }
             self.now += Duration::from_millis(1);
@@ -110,4 +112,18 @@ fn a_restarted_reflector_is_not_loss() {
     assert_eq!(way.session.window().lost, 0);
     way.run(Duration::from_secs(1), 0.0, 0.0);
     assert_eq!(way.session.window().lost, 0);
+}
+
+#[test]
+fn a_way_that_is_suddenly_slow_is_not_cut() {
+    let mut way = Way::new();
+    way.run(Duration::from_secs(2), 0.0, 0.0);
+    way.session.window();
+    way.rtt = RTT * 4;
+    for _ in 0..30 {
+        way.run(Duration::from_millis(100), 0.0, 0.0);
+        assert!(way.session.is_up());
+    }
+    let window = way.session.window();
+    assert_eq!((window.lost, window.rtt), (0, RTT * 4));
 }
