@@ -90,7 +90,9 @@ impl<'a> Engine<'a> {
         };
         for action in &step.actions {
             if let Err(reason) = self.act(action).await {
-                self.story.tell("failed", Tone::Bad, format!("{action}: {reason}"));
+                let action = action.to_string();
+                let headline = action.lines().next().unwrap_or_default();
+                self.story.tell("failed", Tone::Bad, format!("{headline}: {reason}"));
                 result.observed = reason;
                 return result;
             }

@@ -114,9 +114,9 @@ impl Observer {
         Self { links, _tasks: tasks }
     }
 
-    /// Every link as the node at its start measures it.
-    pub(crate) fn links(&self) -> watch::Receiver<Vec<MeasuredLink>> {
-        self.links.clone()
+    /// Every link as the node at its start measures it now.
+    pub(crate) fn links(&self) -> Vec<MeasuredLink> {
+        self.links.borrow().clone()
     }
 }
 

@@ -4,13 +4,12 @@ use std::{
     io,
     path::PathBuf,
     process::ExitCode,
-    sync::{Arc, OnceLock, mpsc::sync_channel},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc::sync_channel},
     time::{Duration, Instant},
 };
 
 use tokio::{
     signal::unix::{SignalKind, signal},
-    sync::watch,
     time::sleep,
 };
 
@@ -23,7 +22,7 @@ use crate::{
     summary::{Summary, Verdict},
     traffic::{CallCounts, Ledger, SetupTimes, Traffic, open_ledger},
     view::{Output, Panel, View, print_json},
-    world::{MeasuredLink, World, WorldError},
+    world::{World, WorldError},
 };
 
 const DEFAULT_SCENARIO: &str = "whitepaper";
@@ -62,7 +61,7 @@ struct Stage {
     progress: Progress,
     routes: Arc<RouteBook>,
     ledger: OnceLock<Arc<Ledger>>,
-    links: OnceLock<watch::Receiver<Vec<MeasuredLink>>>,
+    observer: Mutex<Option<Observer>>,
 }
 
 /// Why the story is over.
@@ -86,21 +85,23 @@ pub async fn run(options: Options) -> Outcome {
     let stage = Arc::new(Stage::new(Story::new(start, lines), &scenario));
     let output = if options.json { Output::Json } else { Output::Story };
     let panel = {
-        // Weak: the view ends when the last teller is gone, so it must not hold one itself.
-        let stage = Arc::downgrade(&stage);
-        move || stage.upgrade().map(|stage| stage.panel()).unwrap_or_default()
+        let stage = Arc::clone(&stage);
+        move || stage.panel()
     };
     let view = match View::start(output, shown, panel) {
         Ok(view) => view,
         Err(error) => return unplayable(&options, name, &error.to_string()),
     };
     let mut world = None;
-    let summary = play(&stage, &scenario, &options, &mut world).await;
+    let ending = play(&stage, &scenario, &options, &mut world).await;
+    let summary = stage.summary(&scenario, options.seed, &ending);
     summary.tell(&stage.story);
     if let Some(world) = world {
-        stage.close(world, &summary, options.hold).await;
+        // Whoever interrupts wants neither to wait again nor to read logs.
+        let wanted = !matches!(ending, Ending::Interrupted);
+        stage.close(world, wanted && options.hold, wanted && summary.verdict == Verdict::Fail).await;
     }
-    drop(stage);
+    stage.story.end();
     view.finish();
     if options.json {
         print_summary(&summary);
@@ -122,20 +123,14 @@ impl From<Outcome> for ExitCode {
 }
 
 /// Everything up to the verdict; the world, once it is up, lands in `world`.
-async fn play(
-    stage: &Arc<Stage>,
-    scenario: &Scenario,
-    options: &Options,
-    world: &mut Option<World>,
-) -> Summary {
+async fn play(stage: &Stage, scenario: &Scenario, options: &Options, world: &mut Option<World>) -> Ending {
     stage.story.tell("lab", Tone::Strong, format!("{}: {}", scenario.name, scenario.title));
     let limit = Duration::from_secs(scenario.seconds_max);
-    let ending = tokio::select! {
+    tokio::select! {
         ending = stage.perform(scenario, options, world) => ending,
         () = interrupted() => Ending::Interrupted,
         () = sleep(limit) => Ending::TimedOut(scenario.seconds_max),
-    };
-    stage.summary(scenario, options.seed, &ending)
+    }
 }
 
 impl Stage {
@@ -143,7 +138,7 @@ impl Stage {
         let progress = Progress::default();
         progress.announce("starting");
         let routes = Arc::new(RouteBook::new(scenario.pairs(), story.start()));
-        Self { story, progress, routes, ledger: OnceLock::new(), links: OnceLock::new() }
+        Self { story, progress, routes, ledger: OnceLock::new(), observer: Mutex::default() }
     }
 
     async fn perform(&self, scenario: &Scenario, options: &Options, slot: &mut Option<World>) -> Ending {
@@ -152,8 +147,7 @@ impl Stage {
             Err(error) => return Ending::World(error),
         };
         self.introduce(world, options.seed);
-        let observer = Observer::start(world, &self.routes, &self.story);
-        let _ = self.links.set(observer.links());
+        *self.observer() = Some(Observer::start(world, &self.routes, &self.story));
         let ledger = self.ledger.get_or_init(|| open_ledger(world));
         let traffic =
             match Traffic::start(world, scenario, options.seed, Arc::clone(ledger), self.story.clone()).await
@@ -227,7 +221,7 @@ impl Stage {
             headline: self.progress.headline(),
             elapsed: clock::now() - self.story.start(),
             routes: self.routes.current(),
-            links: self.links.get().map(|links| links.borrow().clone()).unwrap_or_default(),
+            links: self.observer().as_ref().map(Observer::links).unwrap_or_default(),
             calls: ledger.map(|ledger| ledger.counts()).unwrap_or_default(),
             in_progress: ledger.map_or(0, |ledger| ledger.in_progress()),
             setup: ledger.map(|ledger| ledger.setup_times()).unwrap_or_default(),
@@ -235,18 +229,24 @@ impl Stage {
         }
     }
 
-    /// Holds the world up if that is asked for, then ends it.
-    async fn close(&self, world: World, summary: &Summary, hold: bool) {
+    /// Ends the world, after holding it up and leaving its files behind if that is wanted.
+    async fn close(&self, world: World, hold: bool, keep_files: bool) {
         if hold {
             self.progress.announce("held up until Ctrl-C");
             self.tell_how_to_talk(&world);
             interrupted().await;
         }
-        if summary.verdict == Verdict::Fail {
+        if keep_files {
             world.keep_files();
             self.story.print(Tone::Plain, format!("  logs     {}", world.directory().display()));
         }
+        // First the observer: that nodes lose each other now is no news.
+        drop(self.observer().take());
         world.shutdown().await;
+    }
+
+    fn observer(&self) -> MutexGuard<'_, Option<Observer>> {
+        self.observer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn tell_how_to_talk(&self, world: &World) {

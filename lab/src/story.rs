@@ -35,11 +35,11 @@ pub(crate) enum Tone {
 #[derive(Clone)]
 pub(crate) struct Story {
     start: Instant,
-    lines: SyncSender<Line>,
+    lines: SyncSender<Option<Line>>,
 }
 
 impl Story {
-    pub(crate) fn new(start: Instant, lines: SyncSender<Line>) -> Self {
+    pub(crate) fn new(start: Instant, lines: SyncSender<Option<Line>>) -> Self {
         Self { start, lines }
     }
 
@@ -57,8 +57,14 @@ impl Story {
         self.put(Line { at: None, topic: "", text: text.into(), tone });
     }
 
+    /// Says that no more will come, whoever else may still hold the story.
+    pub(crate) fn end(&self) {
+        // Fails only when nobody listens any more.
+        let _ = self.lines.send(None);
+    }
+
     fn put(&self, line: Line) {
-        if let Err(TrySendError::Full(line)) = self.lines.try_send(line) {
+        if let Err(TrySendError::Full(Some(line))) = self.lines.try_send(Some(line)) {
             tracing::warn!(text = line.text, "the screen is too slow for the story; a line is lost");
         }
     }

@@ -93,8 +93,11 @@ impl Summary {
     }
 }
 
-/// Head and rows, aligned.
+/// Head and rows, aligned; nothing when no step was played.
 fn table(steps: &[StepResult]) -> Vec<String> {
+    if steps.is_empty() {
+        return Vec::new();
+    }
     let head = ["step", "expected", "observed", "after", ""].map(String::from);
     let rows = steps.iter().zip(1..).map(|(step, number)| {
         let after = step.after_ms.map_or_else(|| "-".into(), |ms| format!("{ms} ms"));

@@ -58,7 +58,12 @@ impl Metrics {
         let r = &registry;
         Ok(Self {
             requests: counters(r, "sip_requests_total", "SIP requests taken in", &["method", "direction"])?,
-            responses: counters(r, "sip_responses_total", "Final responses passed up or made here", &["code"])?,
+            responses: counters(
+                r,
+                "sip_responses_total",
+                "Final responses passed up or made here",
+                &["code"],
+            )?,
             dropped: counters(r, "sip_dropped_total", "Datagrams that were not treated", &["reason"])?,
             refused: counters(r, "sip_refused_total", "Requests refused", &["reason"])?,
             absorbed: counter(r, "sip_absorbed_total", "Copies of a request that came over another path")?,
@@ -75,7 +80,12 @@ impl Metrics {
                     &["to"],
                 )?,
             )?,
-            probe_dropped: counters(r, "probe_dropped_total", "Probe packets that were not treated", &["reason"])?,
+            probe_dropped: counters(
+                r,
+                "probe_dropped_total",
+                "Probe packets that were not treated",
+                &["reason"],
+            )?,
             mesh_refused: counters(r, "mesh_refused_total", "Statements and reports refused", &["reason"])?,
             policy_refused: counter(r, "policy_refused_total", "Policy documents refused")?,
             route_changes: counter(r, "route_changes_total", "Times that a chosen path changed")?,
@@ -170,7 +180,10 @@ impl Metrics {
     }
 }
 
-fn registered<C: Collector + Clone + 'static>(registry: &Registry, metric: C) -> Result<C, prometheus::Error> {
+fn registered<C: Collector + Clone + 'static>(
+    registry: &Registry,
+    metric: C,
+) -> Result<C, prometheus::Error> {
     registry.register(Box::new(metric.clone()))?;
     Ok(metric)
 }

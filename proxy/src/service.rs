@@ -4,13 +4,7 @@ use crate::{
     admin,
     config::{Admin, Dial, Edge, Mesh, PolicySection, Sip},
     control::{self, ActivePolicy, Control, Facts, Handle, NotApplied},
-    core::{
-        Proxy,
-        dial::DialPlan,
-        names::Names,
-        site::Site,
-        view::View,
-    },
+    core::{Proxy, dial::DialPlan, names::Names, site::Site, view::View},
     mesh::{dialer::Dialer, server},
     metrics::Metrics,
     probe::{self, service::Roster, session::Pace},
@@ -123,8 +117,7 @@ pub async fn run(config: Config, clock: Clock, life: Life) -> Result<(), Service
     let (roster, roster_seen) = watch::channel(Arc::new(Roster::default()));
     let (ready, ready_seen) = watch::channel(false);
     let registry = handle.metrics().registry().clone();
-    let control =
-        Control::new(facts.clone(), config.router.clone(), policy, handle.clone());
+    let control = Control::new(facts.clone(), config.router.clone(), policy, handle.clone());
 
     let mut parts: JoinSet<Result<(), ServiceError>> = JoinSet::new();
     let phase = life.watch();
@@ -145,6 +138,7 @@ pub async fn run(config: Config, clock: Clock, life: Life) -> Result<(), Service
     let Facts { identity, authority, .. } = facts;
     let dialer = Dialer {
         control: handle.clone(),
+        leave_from: Some(config.mesh.listen.ip()).filter(|address| !address.is_unspecified()),
         tls: Dialer::tls(&identity, &authority, &config.node.mesh_domain),
         patience,
     };

@@ -1,6 +1,7 @@
 //! Hysteresis: which of the paths to one destination carries its calls. Babel's rule keeps the choice still:
 //! another path must be better now *and* better smoothed, by a margin. But a detour is no place to stay: a path
-//! with fewer relays takes over as soon as it has been better for the hold, be it by little.
+//! with fewer relays takes over as soon as it has been better for the hold, be it by little. Only what was taken
+//! first, before all paths were known, is given up for one with fewer relays without a hold.
 
 use crate::{
     Path, Settings, Time,
@@ -29,6 +30,8 @@ const DEADBAND_R: f64 = 0.25;
 pub(crate) struct Chooser {
     state: State,
     backoff: Backoff,
+    /// Until when the choice is a first one.
+    open_until: Option<Time>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -98,6 +101,9 @@ impl Chooser {
             }
             Move::Switch { to, reason } => {
                 self.remember(now, &reason, settings);
+                if matches!(reason, Reason::First(_)) {
+                    self.open_until = Some(now + settings.hold);
+                }
                 self.state = State::Settled(to.clone());
                 Some(reason)
             }
@@ -146,7 +152,13 @@ impl Chooser {
             let reason = Reason::Held { path: to.clone(), hold: self.backoff.hold(settings.hold) };
             return if now >= *until { Move::Switch { to, reason } } else { Move::Wait { by: to } };
         }
-        ahead.next().map_or(Move::Stay, |challenger| Move::Wait { by: &challenger.path })
+        match ahead.next() {
+            None => Move::Stay,
+            Some(challenger) if self.open_until.is_some_and(|until| now < until) => {
+                Move::Switch { to: &challenger.path, reason: Reason::Sooner(challenger.snapshot()) }
+            }
+            Some(challenger) => Move::Wait { by: &challenger.path },
+        }
     }
 
     fn challenge(&mut self, by: &Path, now: Time, settings: &Settings) {
@@ -165,7 +177,7 @@ impl Chooser {
         match reason {
             Reason::Held { .. } => self.backoff.promoted(now),
             Reason::Better { .. } | Reason::Gone { .. } => self.backoff.failed(now, settings.hold),
-            Reason::Waiting | Reason::First(_) | Reason::Policy { .. } => {}
+            Reason::Waiting | Reason::First(_) | Reason::Sooner(_) | Reason::Policy { .. } => {}
         }
     }
 }

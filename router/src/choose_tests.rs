@@ -36,7 +36,7 @@ fn settled(relays: &str) -> State {
 
 /// Every state against every kind of view. A state is `-` for vacant, `c` for settled on the relay c, and
 /// `c<direct@now` for challenged by the direct path until now. The paths stand best first, with their score
-/// now and smoothed; `!` marks a pinned one. `gone` is an incumbent with something in its way.
+/// now and smoothed; `!` marks a pinned one. `c?` is a first choice, not a hold ago. `gone` is an incumbent with something in its way.
 const TABLE: &str = "
     nothing, and nothing to be had      | -              |      |                                | -                | stay
     nothing, and a path                 | -              |      | c 92 92                        | c                | first
@@ -55,6 +55,10 @@ const TABLE: &str = "
     gone, nothing is left               | c              | gone |                                | -                | gone
     a pinned path came up               | c              |      | !d 40 40, c 92 92              | d                | policy
     pinned here, another far better     | d              |      | !d 40 40, c 92 92              | d                | stay
+
+    a first choice, a bit better one    | c?             |      | direct 93 93, c 92 92          | direct           | sooner
+    a first choice, another detour      | c?             |      | d 93 93, c 92 92               | c                | stay
+    a first choice, a tie               | c?             |      | direct 92.2 92.2, c 92 92      | c                | stay
 
     the hold goes on                    | c<direct@later |      | direct 93 93, c 92 92          | c<direct@later   | stay
     the hold is over                    | c<direct@now   |      | direct 93 93, c 92 92          | direct           | held
@@ -76,7 +80,8 @@ fn every_state_against_every_view() {
             panic!("six columns: {line}");
         };
         let best: Vec<Weighed> = paths.split(',').filter(|path| !path.is_empty()).map(entry).collect();
-        let mut chooser = Chooser { state: state(before), backoff: Backoff::default() };
+        let (before, open) = before.strip_suffix('?').map_or((before, None), |before| (before, Some(LATER)));
+        let mut chooser = Chooser { state: state(before), open_until: open, ..Chooser::default() };
         let incumbent =
             chooser.path().cloned().map(|path| match best.iter().find(|entry| entry.path == path) {
                 Some(usable) if gone.is_empty() => Ok(usable.clone()),
@@ -111,6 +116,7 @@ fn word(reason: Option<&Reason>) -> &'static str {
         None => "stay",
         Some(Reason::Waiting) => "waiting",
         Some(Reason::First(_)) => "first",
+        Some(Reason::Sooner(_)) => "sooner",
         Some(Reason::Better { .. }) => "better",
         Some(Reason::Held { .. }) => "held",
         Some(Reason::Gone { .. }) => "gone",
@@ -122,7 +128,7 @@ fn word(reason: Option<&Reason>) -> &'static str {
 fn a_policy_about_the_chosen_path_takes_effect_without_hysteresis() {
     let best = [weighed("c", 92.0, 92.0), weighed("direct", 91.9, 91.9)];
     for (policy_moved, then) in [(false, "direct"), (true, "c")] {
-        let mut chooser = Chooser { state: settled("direct"), backoff: Backoff::default() };
+        let mut chooser = Chooser { state: settled("direct"), ..Chooser::default() };
         let view = View { policy_moved, ..view(Some(Ok(best[1].clone())), &best) };
         chooser.handle(NOW, &view, &Settings::default());
         assert_eq!(chooser.path(), Some(&path(then)));
@@ -132,7 +138,7 @@ fn a_policy_about_the_chosen_path_takes_effect_without_hysteresis() {
 #[test]
 fn a_path_that_does_not_last_waits_longer_each_time() {
     let settings = Settings::default();
-    let mut chooser = Chooser { state: settled("c"), backoff: Backoff::default() };
+    let mut chooser = Chooser { state: settled("c"), ..Chooser::default() };
     let (good, bad) = (weighed("direct", 93.0, 93.0), weighed("direct", 50.0, 50.0));
     let c = weighed("c", 92.0, 92.0);
     let mut now = NOW;

@@ -15,11 +15,10 @@ use crate::{
 /// ```text
 ///            up                 down, silent
 ///  Unknown ──────▶ Up ───────────────────────────▶ Down ◀────────────┐
-///     │            ▲                               │ │ up            │ down, silent
-///     │            └─── `until` is reached ── Recovering{until} ─────┤
-///     └──────────────────────────────────────────────────────────────┘ down
+///   │  ▲           ▲                                 │ up            │ down, silent
+///   └──┘ down      └─── `until` is reached ── Recovering{until} ─────┘
 /// ```
-/// A link that was never seen before is used as soon as it is up: a node that starts has nothing better.
+/// A link that was never up before is used as soon as it is: a node that starts has nothing better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
     Unknown,
@@ -158,7 +157,8 @@ impl Link {
                 self.backoff.failed(now, hold);
                 down
             }
-            (Standing::Unknown | Standing::Recovering { .. } | Standing::Down { .. }, false) => down,
+            (Standing::Unknown, false) => Standing::Unknown,
+            (Standing::Recovering { .. } | Standing::Down { .. }, false) => down,
         };
     }
 
@@ -240,8 +240,8 @@ mod tests {
         let table = [
             // standing, second, reported up (None: silence), then
             (Standing::Unknown, 7, Some(true), Standing::Up),
-            (Standing::Unknown, 7, Some(false), heard_down),
-            (Standing::Unknown, 7, None, silent),
+            (Standing::Unknown, 7, Some(false), Standing::Unknown),
+            (Standing::Unknown, 7, None, Standing::Unknown),
             (Standing::Up, 7, Some(true), Standing::Up),
             (Standing::Up, 7, Some(false), heard_down),
             (Standing::Up, 7, None, silent),

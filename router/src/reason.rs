@@ -15,6 +15,8 @@ pub enum Reason {
     Waiting,
     /// The first path there was.
     First(Snapshot),
+    /// Soon after the first path a better one was found.
+    Sooner(Snapshot),
     /// Another path is better by the margin, now and smoothed.
     Better {
         /// The path that was left, as it was then.
@@ -129,6 +131,15 @@ impl fmt::Display for Reason {
             Self::First(s) => {
                 write!(f, "first path found: {}, R {:.1} in {:.1} ms", s.path.detour(), s.r, s.delay_ms)
             }
+            Self::Sooner(s) => {
+                write!(
+                    f,
+                    "{}, found a moment later, is better: R {:.1} in {:.1} ms",
+                    s.path.detour(),
+                    s.r,
+                    s.delay_ms
+                )
+            }
             Self::Better { old, new, margin_r } => {
                 write!(f, "{old}; {} R {:.1} (margin {margin_r:.1})", new.path.detour(), new.r)
             }
@@ -163,7 +174,7 @@ impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoNode(region) => write!(f, "{region} has no live node"),
-            Self::Unknown(from, to) => write!(f, "link {from} > {to} has never been reported"),
+            Self::Unknown(from, to) => write!(f, "link {from} > {to} has never been up"),
             Self::Down(from, to) => write!(f, "link {from} > {to} is down"),
             Self::Silent(from, to) => write!(f, "link {from} > {to} is not reported any more"),
             Self::Recovering(from, to) => {

@@ -302,6 +302,23 @@ fn loose_and_strict_routers_are_told_apart() {
 }
 
 #[test]
+fn a_strict_router_takes_the_request_uri() {
+    let mut scene = Scene::new(&[PROXY]);
+    scene.call();
+    let mut ack = String::new();
+    scene.play(60, |text, to| {
+        if text.starts_with("ACK") {
+            ack = text.to_owned();
+        }
+        let recorded = through_proxies(text, to)?;
+        Some(recorded.replace("<sip:edge.us-west-2.lab.ringway.example;lr;n=\"a,b\">", "<sip:10.0.0.9>"))
+    });
+    assert!(ack.starts_with("ACK sip:10.0.0.9 SIP/2.0\r\n"), "{ack}");
+    let last_routes = "Route: <sip:us-east-1.lab.ringway.example;lr>\r\nRoute: <sip:127.20.0.100:5060>\r\n";
+    assert!(ack.contains(last_routes), "{ack}");
+}
+
+#[test]
 fn record_routes_come_out_one_by_one() {
     let text = through_proxies(
         "INVITE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKx\r\n\r\n",

@@ -103,7 +103,7 @@ impl fmt::Display for Action {
             }
             Self::Heal => f.write_str("all links healed"),
             Self::Policy(document) => {
-                write!(f, "policy applied: {}", document.split_whitespace().collect::<Vec<_>>().join(" "))
+                write!(f, "policy applied\n{}", document.trim())
             }
             Self::WithdrawPolicy => f.write_str("policy withdrawn"),
             Self::KillRelay => f.write_str("relay node in use killed"),

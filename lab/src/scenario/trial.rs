@@ -112,16 +112,11 @@ impl Trial {
         self.settled_at().map_or(self.limit(), |settled_at| settled_at + self.stay)
     }
 
-    /// The ways that the last calls went.
+    /// The ways that the last calls went: one word if there and back agree.
     pub(crate) fn seen(&self) -> String {
-        let ways: Vec<String> = self.directions.iter().map(Direction::way).collect();
-        match ways.split_first() {
-            Some((first, rest)) if rest.iter().all(|way| way == first) => first.clone(),
-            _ => {
-                let pairs = self.directions.iter().map(|direction| direction.pair.to_string());
-                pairs.zip(ways).map(|(pair, way)| format!("{pair} {way}")).collect::<Vec<_>>().join(", ")
-            }
-        }
+        let mut ways: Vec<String> = self.directions.iter().map(Direction::way).collect();
+        ways.dedup();
+        ways.join(", back ")
     }
 
     /// When the last direction took the expected way for good.
@@ -232,6 +227,14 @@ mod tests {
         assert!(
             matches!(Play::new().judge(4_000), Some(Finding::Failed { why }) if why.ends_with("no call arrived"))
         );
+    }
+
+    #[test]
+    fn ways_that_differ_are_told_apart() {
+        let mut play = Play::new().calls(&[100], None);
+        let back = Pair::new("e", "w");
+        play.trial.observe(&back, play.at(200), &["e", "r", "w"].map(String::from));
+        assert_eq!(play.trial.seen(), "direct, back via r");
     }
 
     #[test]

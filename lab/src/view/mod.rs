@@ -17,7 +17,7 @@ use crate::story::Line;
 
 const FRAME: Duration = Duration::from_millis(200);
 
-/// The thread that shows the story. It ends when nobody can tell any more, and then the terminal is as it was.
+/// The thread that shows the story. It ends with the story, and then the terminal is as it was.
 pub(crate) struct View {
     thread: Option<JoinHandle<()>>,
 }
@@ -38,7 +38,7 @@ impl View {
     /// When the thread cannot be started.
     pub(crate) fn start(
         output: Output,
-        lines: Receiver<Line>,
+        lines: Receiver<Option<Line>>,
         panel: impl Fn() -> Panel + Send + 'static,
     ) -> io::Result<Self> {
         let thread = thread::Builder::new().name("view".into()).spawn(move || match output {
@@ -53,7 +53,7 @@ impl View {
         Ok(Self { thread: Some(thread) })
     }
 
-    /// Waits until everything is shown; all tellers must be gone.
+    /// Waits until everything is shown; the story must have been ended.
     pub(crate) fn finish(mut self) {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -62,22 +62,22 @@ impl View {
 }
 
 /// A reader that has gone away (`| head`) does not stop the lab.
-fn print_lines(lines: &Receiver<Line>, mut out: impl io::Write) {
-    for line in lines {
+fn print_lines(lines: &Receiver<Option<Line>>, mut out: impl io::Write) {
+    for line in lines.iter().map_while(|line| line) {
         let _ = writeln!(out, "{}", line.plain()).and_then(|()| out.flush());
     }
 }
 
-fn show(mut screen: Screen, lines: &Receiver<Line>, panel: &impl Fn() -> Panel) {
+fn show(mut screen: Screen, lines: &Receiver<Option<Line>>, panel: &impl Fn() -> Panel) {
     loop {
         let shown = match lines.recv_timeout(FRAME) {
-            Ok(line) => screen.tell(&line),
+            Ok(Some(line)) => screen.tell(&line),
             Err(RecvTimeoutError::Timeout) => screen.draw(&panel()),
-            Err(RecvTimeoutError::Disconnected) => return,
+            Ok(None) | Err(RecvTimeoutError::Disconnected) => return,
         };
         if shown.is_err() {
             // The terminal is gone; the lines still end the loop.
-            for _ in lines {}
+            lines.iter().map_while(|line| line).for_each(drop);
             return;
         }
     }

@@ -6,6 +6,8 @@ mod config;
 mod node;
 mod scratch;
 mod spec;
+#[cfg(test)]
+mod tests;
 
 use std::{
     io,

@@ -113,8 +113,19 @@ pub(super) fn change(change: &Change) -> wire::RouteChange {
 }
 
 pub(super) fn explanation(control: &Control, explanation: &Explanation) -> wire::Explanation {
-    let Explanation { from, to, class, at: _, policy_revision, candidates, chosen: _, since, reason, refused, note } =
-        explanation;
+    let Explanation {
+        from,
+        to,
+        class,
+        at: _,
+        policy_revision,
+        candidates,
+        chosen: _,
+        since,
+        reason,
+        refused,
+        note,
+    } = explanation;
     let all: Vec<wire::Candidate> = candidates
         .iter()
         .map(|Candidate { verdict, ranked }| candidate(&verdict.to_string(), ranked))

@@ -88,8 +88,7 @@ impl Admin for Desk {
 
     type WatchRoutesStream = List<RouteEvent>;
     async fn watch_routes(&self, _: Request<WatchRoutesRequest>) -> Answer<List<RouteEvent>> {
-        let (present, changes) =
-            self.ask(|control| (routes(control), control.watch_changes())).await?;
+        let (present, changes) = self.ask(|control| (routes(control), control.watch_changes())).await?;
         let event = |event| RouteEvent { event: Some(event) };
         let present = present.into_iter().map(Event::Present).chain([Event::Marker(Marker {})]);
         let changes = BroadcastStream::new(changes).map(move |change| match change {
@@ -139,9 +138,8 @@ impl Admin for Desk {
     async fn apply_policy(&self, request: Request<ApplyPolicyRequest>) -> Answer<Policy> {
         use crate::control::NotApplied;
         let document = request.into_inner().document;
-        let applied = self.ask(move |control| {
-            control.apply_policy(&document).map(|()| convert::policy(control.policy()))
-        });
+        let applied = self
+            .ask(move |control| control.apply_policy(&document).map(|()| convert::policy(control.policy())));
         applied.await?.map(Response::new).map_err(|why| match why {
             NotApplied::Bad(error) => Refusal::invalid_argument(error.to_string()),
             NotApplied::Old { .. } => Refusal::failed_precondition(why.to_string()),

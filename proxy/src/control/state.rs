@@ -168,7 +168,7 @@ impl Control {
     fn on_frame(&mut self, id: StreamId, frame: Frame) {
         let refused = match frame.body {
             Some(Body::Introduction(introduction)) => {
-                self.on_introduction(&introduction.certificate).map(|()| None)
+                self.on_introduction(id, &introduction.certificate).map(|()| None)
             }
             Some(Body::Statement(SignedStatement { statement, signature })) => {
                 self.ledger.hear(self.now(), Signed { statement, signature }).map(Some)
@@ -179,10 +179,6 @@ impl Control {
             Ok(None | Some(Heard::Known)) => {}
             Ok(Some(Heard::New(statement))) => {
                 let origin = statement.origin.clone();
-                if let Some(address) = self.streams.unnamed(id) {
-                    // The first word of a dialed stream is the peer's own.
-                    self.on_peer(id, &origin, address);
-                }
                 self.refresh_listing(&origin);
                 self.router.handle(self.time(), router::Input::Report(statement.report()));
                 self.flood(&origin, Some(id));
@@ -190,16 +186,21 @@ impl Control {
             Err(why) => {
                 self.handle.metrics().mesh_refused(why.label());
                 tracing::warn!(peer = %self.streams.name(id), %why, "refused on a mesh stream");
-                if matches!(why, RefusedWord::Impostor(_)) && self.streams.unnamed(id).is_some() {
-                    // A seed that is this node itself, or says so.
-                    self.streams.close(id);
-                }
             }
         }
     }
 
-    fn on_introduction(&mut self, certificate: &[u8]) -> Result<(), RefusedWord> {
+    fn on_introduction(&mut self, id: StreamId, certificate: &[u8]) -> Result<(), RefusedWord> {
         let (node, new) = self.ledger.introduce(self.handle.clock().unix_us(), certificate)?;
+        if let Some(address) = self.streams.unnamed(id) {
+            // The first certificate on a dialed stream is the peer's own.
+            if node == self.facts.own {
+                // A seed that is this node itself.
+                self.streams.close(id);
+            } else {
+                self.on_peer(id, &node, address);
+            }
+        }
         if new {
             // A renewed certificate has to reach everybody ahead of the node's next word.
             self.streams.forget_introduction(&node);

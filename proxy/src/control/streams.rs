@@ -133,7 +133,9 @@ impl Control {
     }
 
     fn pass_on(&mut self, origin: &NodeId, id: StreamId) {
-        let (Some(held), Some(stream)) = (self.ledger.of(origin), self.streams.open.get_mut(&id)) else { return };
+        let (Some(held), Some(stream)) = (self.ledger.of(origin), self.streams.open.get_mut(&id)) else {
+            return;
+        };
         let certificate = if *origin == self.facts.own {
             Some(self.facts.identity.certificate())
         } else {

@@ -2,15 +2,19 @@
 
 use super::{
     branch::Token,
+    decide::Decision,
     engine::{Engine, Key, PATH_FAILED, Timer},
     forward::Passage,
     output::{HopSign, Note},
-    plan::{Hop, Leg},
+    plan::{Hop, Leg, plan},
 };
 use bytes::Bytes;
 use ringway_router::Region;
 use ringway_sip::{ClientId, Message, Method, Name, Reply, ServerId};
 use std::{collections::VecDeque, net::SocketAddr, time::Instant};
+
+/// Copies of one request that a world in turmoil may bring about.
+const ATTEMPTS_MAX: usize = 8;
 
 /// A request and all that is done for it.
 ///
@@ -19,7 +23,7 @@ use std::{collections::VecDeque, net::SocketAddr, time::Instant};
 ///            +-----+
 ///            |     v                  2xx, or the last attempt
 ///            +-- Open ------------------------------------------> Answered --+ 2xx again:
-///                 | ^ silence, failure: next leg                     ^   ^---+ pass up
+///                 | ^ silence, failure, path gone: next leg          ^   ^---+ pass up
 ///          CANCEL | +---+                                            |
 ///                 v                       any final                  |
 ///              Cancelled --------------------------------------------+
@@ -32,7 +36,7 @@ pub(super) struct Context {
     pub(super) token: Option<Token>,
     request: Message,
     from: SocketAddr,
-    pops: usize,
+    decision: Decision,
     record: bool,
     upstreams: Vec<Upstream>,
     plan: VecDeque<Leg>,
@@ -54,6 +58,7 @@ struct Upstream {
 /// One client transaction.
 struct Attempt {
     id: ClientId,
+    to: SocketAddr,
     hop: Hop,
     sent: Instant,
     heard: bool,
@@ -73,7 +78,7 @@ pub(super) struct Opening {
     pub(super) id: ServerId,
     pub(super) request: Message,
     pub(super) from: SocketAddr,
-    pub(super) pops: usize,
+    pub(super) decision: Decision,
     pub(super) record: bool,
     pub(super) token: Option<Token>,
     pub(super) plan: VecDeque<Leg>,
@@ -82,7 +87,7 @@ pub(super) struct Opening {
 impl Context {
     /// Answers 100 (INVITE) and sends the request over the first leg.
     pub(super) fn open(engine: &mut Engine, now: Instant, key: Key, opening: Opening) -> Self {
-        let Opening { id, request, from, pops, record, token, plan } = opening;
+        let Opening { id, request, from, decision, record, token, plan } = opening;
         if request.method() == Method::Invite {
             engine.answer(now, id, &request, from, 100, "Trying");
         }
@@ -91,7 +96,7 @@ impl Context {
             token,
             request,
             from,
-            pops,
+            decision,
             record,
             upstreams: vec![Upstream { id, vias: None }],
             plan,
@@ -133,13 +138,7 @@ impl Context {
     }
 
     /// RFC 3261 §16.7.
-    pub(super) fn on_response(
-        &mut self,
-        engine: &mut Engine,
-        now: Instant,
-        n: usize,
-        response: &Message,
-    ) {
+    pub(super) fn on_response(&mut self, engine: &mut Engine, now: Instant, n: usize, response: &Message) {
         self.hear(engine, now, n);
         let code = response.status().unwrap_or(0);
         match code {
@@ -220,6 +219,25 @@ impl Context {
         self.advance(engine, now);
     }
 
+    /// The world looks different. When no path stands any more over which this request is out, its answer may be on
+    /// none of them: a copy goes over a path that stands, and the egress answers there as well.
+    pub(super) fn on_view(&mut self, engine: &mut Engine, now: Instant) {
+        let stands = |attempt: &Attempt| match &attempt.hop {
+            Hop::Mesh(_, Some(path)) => !attempt.done && engine.view.stands(path, attempt.to),
+            Hop::Mesh(_, None) | Hop::Edge => true,
+        };
+        if self.phase != Phase::Open
+            || self.attempts.len() >= ATTEMPTS_MAX
+            || self.attempts.iter().any(stands)
+        {
+            return;
+        }
+        if let Ok(legs) = plan(&self.decision, self.request.call_id(), &engine.site, &engine.view) {
+            self.plan = legs;
+            self.advance(engine, now);
+        }
+    }
+
     /// RFC 3261 §16.8: the callee rang for too long.
     pub(super) fn on_timer_c(&mut self, engine: &mut Engine, now: Instant) {
         self.timer_c = None;
@@ -274,7 +292,7 @@ impl Context {
         let branch = engine.mint.branch(engine.mint.mark(&self.request));
         let passage = Passage {
             from: self.from,
-            pops: self.pops,
+            pops: self.decision.pops(),
             record: self.record,
             leg: &leg,
             branch: &branch,
@@ -297,7 +315,15 @@ impl Context {
             }
         }
         self.live += 1;
-        self.attempts.push(Attempt { id, hop: leg.hop, sent: now, heard: false, repeated: false, done: false });
+        self.attempts.push(Attempt {
+            id,
+            to: leg.to,
+            hop: leg.hop,
+            sent: now,
+            heard: false,
+            repeated: false,
+            done: false,
+        });
         let silence = self.silence(engine, n);
         engine.deadlines.insert(silence);
     }

@@ -62,6 +62,17 @@ pub enum Decision {
     },
 }
 
+impl Decision {
+    /// How many Route values on top are ours.
+    #[must_use]
+    pub fn pops(&self) -> usize {
+        match self {
+            Self::Answer => 0,
+            Self::Ingress { pops, .. } | Self::Relay { pops, .. } | Self::Egress { pops, .. } => *pops,
+        }
+    }
+}
+
 /// Decides.
 ///
 /// # Errors
@@ -75,7 +86,11 @@ pub fn decide(request: &Message, source: Source, site: &Site, view: &View) -> Re
     let hops_left = request.max_forwards().map_err(|_| Refusal::BadRequest("Max-Forwards"))?;
     if hops_left == Some(0) {
         // RFC 3261 §16.3 step 3: an OPTIONS that ends here may be answered as if it were for us.
-        return if request.method() == Method::Options { Ok(Decision::Answer) } else { Err(Refusal::TooManyHops) };
+        return if request.method() == Method::Options {
+            Ok(Decision::Answer)
+        } else {
+            Err(Refusal::TooManyHops)
+        };
     }
     let required: Vec<&str> = request.values(Name::ProxyRequire).collect();
     if !required.is_empty() && !matches!(request.method(), Method::Ack | Method::Cancel) {

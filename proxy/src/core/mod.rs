@@ -25,7 +25,7 @@ use output::{Dropped, Note, Output};
 use ringway_sip::{ClientId, Layer, Message, ParseError, ServerId, transaction};
 use site::Site;
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     net::SocketAddr,
     sync::Arc,
     time::Instant,
@@ -53,7 +53,7 @@ pub enum Input {
 /// A transaction-stateful SIP proxy (RFC 3261 §16) that pins the path of what it takes in.
 pub struct Proxy {
     engine: Engine,
-    contexts: HashMap<Key, Context>,
+    contexts: BTreeMap<Key, Context>,
     servers: HashMap<ServerId, Key>,
     tokens: HashMap<Token, Key>,
     count: u64,
@@ -72,13 +72,7 @@ impl Proxy {
             deadlines: BTreeSet::new(),
             out: VecDeque::new(),
         };
-        Self {
-            engine,
-            contexts: HashMap::new(),
-            servers: HashMap::new(),
-            tokens: HashMap::new(),
-            count: 0,
-        }
+        Self { engine, contexts: BTreeMap::new(), servers: HashMap::new(), tokens: HashMap::new(), count: 0 }
     }
 
     /// Takes one input.
@@ -86,7 +80,7 @@ impl Proxy {
         match input {
             Input::Datagram { from, bytes } => self.on_datagram(now, from, bytes),
             Input::Unreachable(to) => self.engine.layer.transport_failed(now, to),
-            Input::View(view) => self.engine.view = view,
+            Input::View(view) => self.on_view(now, view),
             Input::Tick => self.on_tick(now),
         }
         while let Some(output) = self.engine.layer.poll() {
@@ -129,6 +123,13 @@ impl Proxy {
             (Source::Stranger, true) => self.engine.note(Note::Dropped(Dropped::StrangerRequest)),
             (Source::Stranger, false) => self.engine.note(Note::Dropped(Dropped::StrangerResponse)),
             (Source::Mesh | Source::Edge, _) => self.engine.layer.receive(now, from, message),
+        }
+    }
+
+    fn on_view(&mut self, now: Instant, view: Arc<View>) {
+        self.engine.view = view;
+        for context in self.contexts.values_mut() {
+            context.on_view(&mut self.engine, now);
         }
     }
 

@@ -1,11 +1,6 @@
 //! From a decision to legs: to which addresses a request may go, in which order, and with which Routes.
 
-use super::{
-    decide::Decision,
-    refusal::Refusal,
-    site::Site,
-    view::View,
-};
+use super::{decide::Decision, refusal::Refusal, site::Site, view::View};
 use ringway_router::{Class, Path, Region};
 use std::{collections::VecDeque, net::SocketAddr};
 

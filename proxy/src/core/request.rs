@@ -31,11 +31,11 @@ impl Proxy {
             Ok((decision, legs)) => (decision, legs),
             Err(refusal) => return self.engine.refuse(now, id, &request, from, &refusal),
         };
-        let (pops, edge, token) = match decision {
+        let (edge, token) = match decision {
             Decision::Answer => unreachable!("answered above"),
-            Decision::Ingress { pops, .. } => (pops, true, Some(self.engine.mint.token())),
-            Decision::Relay { pops, .. } => (pops, false, None),
-            Decision::Egress { pops, .. } => (pops, true, ingress_token(&request).filter(|_| from_mesh)),
+            Decision::Ingress { .. } => (true, Some(self.engine.mint.token())),
+            Decision::Relay { .. } => (false, None),
+            Decision::Egress { .. } => (true, ingress_token(&request).filter(|_| from_mesh)),
         };
         if let Some(key) = token.and_then(|token| self.tokens.get(&token).copied())
             && let Some(context) = self.contexts.get_mut(&key)
@@ -50,7 +50,7 @@ impl Proxy {
             self.tokens.insert(token, key);
         }
         let record = edge && opens_dialog(&request);
-        let opening = Opening { id, request, from, pops, record, token, plan: legs };
+        let opening = Opening { id, request, from, decision, record, token, plan: legs };
         let context = Context::open(&mut self.engine, now, key, opening);
         self.contexts.insert(key, context);
     }
@@ -77,15 +77,7 @@ impl Proxy {
     pub(super) fn on_ack(&mut self, from: SocketAddr, ack: &Message) {
         let source = Source::of(from, &self.engine.site, &self.engine.view);
         let judged = self.judge(ack, source);
-        let leg = judged.ok().and_then(|(decision, legs)| {
-            let pops = match decision {
-                Decision::Answer => return None,
-                Decision::Ingress { pops, .. }
-                | Decision::Relay { pops, .. }
-                | Decision::Egress { pops, .. } => pops,
-            };
-            Some((pops, legs.into_iter().next()?))
-        });
+        let leg = judged.ok().and_then(|(decision, legs)| Some((decision.pops(), legs.into_iter().next()?)));
         let Some((pops, leg)) = leg else {
             return self.engine.note(Note::Dropped(Dropped::UnroutableAck));
         };
@@ -100,10 +92,7 @@ impl Proxy {
         let (site, view) = (&self.engine.site, &self.engine.view);
         let mark = self.engine.mint.mark(request);
         // RFC 3261 §16.3 step 4: our Via with the same mark is a loop, with another one a spiral.
-        let looped = request
-            .vias()
-            .flatten()
-            .any(|via| site.is_own_via(&via) && mark.is_in(via.branch()));
+        let looped = request.vias().flatten().any(|via| site.is_own_via(&via) && mark.is_in(via.branch()));
         if looped {
             return Err(Refusal::Loop);
         }

@@ -1,6 +1,6 @@
 //! What the proxy knows of the world: the route table and its neighbors. Immutable, and swapped as a whole.
 
-use ringway_router::{NodeId, Region, RouteTable};
+use ringway_router::{Class, NodeId, Path, Region, RouteTable};
 use std::{
     collections::{BTreeMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
@@ -35,6 +35,15 @@ impl View {
     #[must_use]
     pub fn alone(table: Arc<RouteTable>) -> Self {
         Self { table, neighbors: BTreeMap::new(), peers: HashSet::new(), draining: false }
+    }
+
+    /// Whether a request that is out over `path`, by way of the proxy at `first`, may still hope for its answer.
+    #[must_use]
+    pub fn stands(&self, path: &Path, first: SocketAddr) -> bool {
+        let listed = self.table.route(path.destination(), &Class::voice());
+        let listed = listed.is_some_and(|route| route.ranked.iter().any(|ranked| ranked.path == *path));
+        let neighbors = self.neighbors.get(&path.regions()[1]);
+        listed && neighbors.is_some_and(|nodes| nodes.iter().any(|node| node.sip == first))
     }
 
     /// The node of `region` that takes this call: the same one for all its messages as long as the set of nodes

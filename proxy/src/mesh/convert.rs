@@ -81,7 +81,8 @@ pub fn decode(bytes: &[u8]) -> Result<Statement, Unreadable> {
         links,
     } = wire::Statement::decode(bytes).map_err(|_| Unreadable::Encoding)?;
     let origin = node_id(&region, &node)?;
-    let links = links.into_iter().map(|link| link_from_wire(&origin.region, link)).collect::<Result<_, _>>()?;
+    let links =
+        links.into_iter().map(|link| link_from_wire(&origin.region, link)).collect::<Result<_, _>>()?;
     Ok(Statement {
         origin,
         incarnation,

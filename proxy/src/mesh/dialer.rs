@@ -4,7 +4,10 @@ use super::stream::{FRAME_BYTES_MAX, Origin, follow, queue};
 use crate::control::Handle;
 use ringway_node::identity::{Authority, Identity};
 use ringway_proto::mesh::mesh_client::MeshClient;
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 use tokio::time::sleep;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity as TlsIdentity};
 
@@ -18,6 +21,8 @@ pub struct Dialer {
     pub control: Handle,
     /// The TLS settings: our certificate, the mesh's authority, and the name to expect.
     pub tls: ClientTlsConfig,
+    /// The address that streams leave from: the one at which peers reach this node, unless that is any.
+    pub leave_from: Option<IpAddr>,
     /// How long a peer may take to connect, and be silent.
     pub patience: Duration,
 }
@@ -69,6 +74,7 @@ impl Dialer {
     async fn connect(&self, seed: SocketAddr) -> Result<Channel, tonic::transport::Error> {
         Endpoint::from_shared(format!("https://{seed}"))?
             .tls_config(self.tls.clone())?
+            .local_address(self.leave_from)
             .connect_timeout(self.patience)
             .http2_keep_alive_interval(self.patience / 2)
             .keep_alive_timeout(self.patience)

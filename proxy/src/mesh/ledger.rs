@@ -124,8 +124,7 @@ impl Ledger {
     pub fn hear(&mut self, now: Instant, signed: Signed) -> Result<Heard, RefusedWord> {
         let statement = convert::decode(&signed.statement)?;
         let origin = statement.origin.clone();
-        let member =
-            self.members.get(&origin).ok_or_else(|| RefusedWord::NotIntroduced(origin.clone()))?;
+        let member = self.members.get(&origin).ok_or_else(|| RefusedWord::NotIntroduced(origin.clone()))?;
         if self.held.get(&origin).is_some_and(|held| !newer(&statement, held)) {
             return Ok(Heard::Known);
         }

@@ -69,7 +69,8 @@ impl Door {
 
 #[tonic::async_trait]
 impl Mesh for Door {
-    type ExchangeStream = tokio_stream::adapters::Map<ReceiverStream<Frame>, fn(Frame) -> Result<Frame, Status>>;
+    type ExchangeStream =
+        tokio_stream::adapters::Map<ReceiverStream<Frame>, fn(Frame) -> Result<Frame, Status>>;
 
     async fn exchange(
         &self,

@@ -3,5 +3,5 @@
 
 pub mod packet;
 pub mod reflector;
-pub mod session;
 pub mod service;
+pub mod session;

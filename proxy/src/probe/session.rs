@@ -111,7 +111,8 @@ impl Session {
 
     /// An answer came. One that was not asked for, or comes twice or far too late, changes nothing.
     pub fn on_answer(&mut self, now: Instant, answer: Answer) {
-        let asked = take(&mut self.outstanding, answer.question).or_else(|| take(&mut self.late, answer.question));
+        let asked =
+            take(&mut self.outstanding, answer.question).or_else(|| take(&mut self.late, answer.question));
         let Some(sent) = asked else { return };
         self.take_rtt(now.saturating_duration_since(sent));
         if self.latest.is_none_or(|latest| answer.question.wrapping_sub(latest.question) < u32::MAX / 2) {
@@ -196,9 +197,7 @@ impl Session {
     /// How long an answer may take: well beyond the slowest of the last ones.
     fn patience(&self) -> Duration {
         let slowest = self.rtts.iter().max().copied();
-        slowest.map_or(Duration::from_secs(1), |rtt| {
-            (rtt * 2).clamp(Duration::from_millis(100), LATE)
-        })
+        slowest.map_or(Duration::from_secs(1), |rtt| (rtt * 2).clamp(Duration::from_millis(100), LATE))
     }
 }
 

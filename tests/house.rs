@@ -1,0 +1,269 @@
+//! The house tests itself: small files, finished code, links that lead somewhere, and papers that say what the code
+//! does. Every example in the papers goes through the program that it is written for.
+
+mod papers;
+mod source;
+
+use papers::Paper;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, SanType};
+use ringway_router::Policy;
+use source::{Source, code, file, files};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+/// Lines that no file exceeds, that nine in ten stay under, and that the file in the middle has at most (DESIGN §2).
+const LINES_MAX: usize = 600;
+const LINES_OF_NINE_IN_TEN: usize = 400;
+const LINES_MEDIAN: usize = 220;
+
+/// Where the configuration's structs stand.
+const CONFIG_SOURCES: [&str; 3] = ["node/src/config.rs", "proxy/src/config.rs", "router/src/settings.rs"];
+
+#[test]
+fn rooms_are_small() {
+    let all = files("", "rs");
+    let wrong = oversized(&all);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn nothing_is_unfinished_or_silenced_without_a_reason() {
+    let found: Vec<String> = files("", "rs").iter().flat_map(unfinished).collect();
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let papers = files("", "md");
+    assert!(papers.len() > 5, "the papers are gone");
+    let dead: Vec<String> = papers.iter().flat_map(dead_links).collect();
+    assert!(dead.is_empty(), "{}", dead.join("\n"));
+}
+
+#[test]
+fn the_configuration_reference_is_the_code() {
+    let documented = Paper::new(&file("docs/configuration.md").text).keys();
+    assert_eq!(documented, config_keys(), "left: docs/configuration.md; right: the structs");
+}
+
+#[test]
+fn the_policy_reference_is_the_code() {
+    let mut documented = Paper::new(&file("docs/policies.md").text).keys();
+    let source = file("router/src/policy/parse.rs").text;
+    let keys = |name| fields(&source, name).into_keys().collect::<BTreeSet<_>>();
+    assert_eq!(documented.remove("rule"), Some(keys("Entry")), "left: docs/policies.md; right: the code");
+    assert_eq!(documented.remove("match"), Some(keys("Scope")), "left: docs/policies.md; right: the code");
+    assert_eq!(documented, BTreeMap::new(), "sections that no policy has");
+}
+
+#[test]
+fn every_example_of_a_configuration_is_good() {
+    let examples = examples("[node]");
+    assert!(
+        examples.iter().any(|(place, _)| place.starts_with("docs/configuration.md")),
+        "no complete example"
+    );
+    for (place, text) in examples {
+        let output = check(&place, &text);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{place}: {said}");
+    }
+}
+
+#[test]
+fn an_example_with_a_typo_is_refused_with_its_line() {
+    let (_, good) = examples("[node]").swap_remove(0);
+    let line = 1 + good.lines().position(|line| line.starts_with("[sip]")).expect("the example has [sip]");
+    let output = check("typo", &good.replace("[sip]", "[spi]"));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains(&format!("node.toml:{line}:")), "{said}");
+}
+
+#[test]
+fn every_example_of_a_policy_is_good_and_every_action_has_one() {
+    let examples = examples("revision =");
+    for (place, text) in &examples {
+        if let Err(why) = Policy::parse(text) {
+            panic!("{place}: {why}");
+        }
+    }
+    for action in ["forbid", "avoid", "prefer", "pin", "max_relays"] {
+        let shown = |(place, text): &(String, String)| {
+            place.starts_with("docs/policies.md") && text.lines().any(|line| line.starts_with(action))
+        };
+        assert!(examples.iter().any(shown), "docs/policies.md shows no {action}");
+    }
+}
+
+fn oversized(files: &[Source]) -> Vec<String> {
+    let mut sizes: Vec<usize> = files.iter().map(|file| file.text.lines().count()).collect();
+    sizes.sort_unstable();
+    let large = files.iter().filter(|file| file.text.lines().count() > LINES_MAX);
+    let mut wrong: Vec<String> =
+        large.map(|file| format!("{}: more than {LINES_MAX} lines", file.name)).collect();
+    let ninth = sizes[sizes.len() * 9 / 10];
+    if ninth >= LINES_OF_NINE_IN_TEN {
+        wrong.push(format!("a tenth of all files has {ninth} lines or more"));
+    }
+    let median = sizes[sizes.len() / 2];
+    if median > LINES_MEDIAN {
+        wrong.push(format!("the file in the middle has {median} lines"));
+    }
+    wrong
+}
+
+fn unfinished(file: &Source) -> Vec<String> {
+    let code = code(&file.text);
+    let mut found = Vec::new();
+    let mut say = |at: usize, what: &str| {
+        found.push(format!("{}:{}: {what}", file.name, 1 + code[..at].matches('\n').count()));
+    };
+    for word in ["todo!", "unimplemented!", "#[ignore]"] {
+        code.match_indices(word).for_each(|(at, _)| say(at, word));
+    }
+    for open in ["#[allow(", "#![allow("] {
+        for (at, _) in code.match_indices(open) {
+            let end = code[at..].find(")]").map_or(code.len(), |end| at + end);
+            if !code[at..end].contains("reason = \"") {
+                say(at, "allow without a reason");
+            }
+        }
+    }
+    found
+}
+
+fn dead_links(paper: &Source) -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let here = root.join(&paper.name);
+    let folder = here.parent().expect("a file stands in a folder");
+    let is_dead = |target: &str| {
+        let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
+        let file = if path.is_empty() { here.clone() } else { folder.join(path) };
+        let has = |text: String| anchor.is_empty() || Paper::new(&text).anchors().contains(anchor);
+        !file.exists() || (!anchor.is_empty() && !fs::read_to_string(&file).is_ok_and(has))
+    };
+    let inside = |target: &String| !target.contains("://") && !target.starts_with("mailto:");
+    let links = Paper::new(&paper.text).links().into_iter();
+    links
+        .filter(|(_, target)| inside(target) && is_dead(target))
+        .map(|(line, target)| format!("{}:{line}: {target} leads nowhere", paper.name))
+        .collect()
+}
+
+/// Every section that the file of a node may have, with its keys, as serde reads them.
+fn config_keys() -> BTreeMap<String, BTreeSet<String>> {
+    let sources: Vec<String> = CONFIG_SOURCES.iter().map(|name| file(name).text).collect();
+    let sections = fields(&file("src/config.rs").text, "File");
+    assert!(sections.len() > 5, "the scan of src/config.rs finds too little: {sections:?}");
+    let keys_of = |kind: &str| {
+        let name = kind.trim_start_matches("Vec<").trim_end_matches('>');
+        let found = sources.iter().map(|text| fields(text, name)).find(|found| !found.is_empty());
+        found
+            .unwrap_or_else(|| panic!("struct {name} is in none of {CONFIG_SOURCES:?}"))
+            .into_keys()
+            .collect()
+    };
+    sections.iter().map(|(section, kind)| (section.clone(), keys_of(kind))).collect()
+}
+
+/// The keys of a struct as serde reads them, and their types. Empty when the struct is not in this text.
+fn fields(source: &str, name: &str) -> BTreeMap<String, String> {
+    let head = format!("struct {name} {{");
+    let Some((_, rest)) = source.split_once(&head) else { return BTreeMap::new() };
+    let body = rest.split("\n}").next().unwrap_or_default();
+    let mut renamed = None;
+    let mut fields = BTreeMap::new();
+    for line in body.lines().map(str::trim).filter(|line| !line.starts_with("//")) {
+        if let Some((_, new)) = line.split_once("rename = \"") {
+            renamed = new.split('"').next().map(str::to_owned);
+        } else if let Some((field, kind)) = line.trim_end_matches(',').split_once(": ")
+            && !line.starts_with('#')
+        {
+            let field = field.trim_start_matches("pub ").trim_start_matches("pub(crate) ").to_owned();
+            fields.insert(renamed.take().unwrap_or(field), kind.to_owned());
+        }
+    }
+    fields
+}
+
+/// Every TOML example and every TOML file in `docs/` and `deploy/` that has this in it, with its place.
+fn examples(mark: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for folder in ["docs", "deploy"] {
+        if !Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).exists() {
+            continue;
+        }
+        found.extend(files(folder, "toml").into_iter().map(|file| (file.name, file.text)));
+        for paper in files(folder, "md") {
+            for (line, text) in Paper::new(&paper.text).examples("toml") {
+                found.push((format!("{}:{line}", paper.name), text.to_owned()));
+            }
+        }
+    }
+    found.retain(|(_, text)| text.contains(mark));
+    found
+}
+
+/// `ringway check` on this text, with certificates that fit it.
+fn check(place: &str, text: &str) -> Output {
+    let name: String = place.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("house").join(name);
+    fs::create_dir_all(&folder).expect("a folder for the example");
+    let value = |key: &str| {
+        let line = text.lines().find(|line| line.split('=').next().is_some_and(|found| found.trim() == key));
+        line.and_then(|line| line.split('"').nth(1)).unwrap_or_else(|| panic!("{place}: no {key}"))
+    };
+    let (authority, certificate, key) = papers_of(value("mesh_domain"), value("region"), value("name"));
+    for (named, pem) in [("authority", authority), ("certificate", certificate), ("key", key)] {
+        let path = folder.join(value(named));
+        fs::create_dir_all(path.parent().expect("a file stands in a folder"))
+            .expect("a folder for PEM files");
+        fs::write(path, pem).expect("a PEM file");
+    }
+    let config = folder.join("node.toml");
+    fs::write(&config, text).expect("the example as a file");
+    Command::new(env!("CARGO_BIN_EXE_ringway"))
+        .args(["check", "--config"])
+        .arg(config)
+        .output()
+        .expect("the program runs")
+}
+
+/// Authority, certificate and key of a node, PEM.
+fn papers_of(mesh_domain: &str, region: &str, node: &str) -> (String, String, String) {
+    let mut params = CertificateParams::new(Vec::<String>::new()).expect("no names");
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    let authority =
+        CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("an authority");
+    let mut params = CertificateParams::new(vec![mesh_domain.to_owned()]).expect("a DNS name");
+    let id = format!("spiffe://{mesh_domain}/{region}/{node}");
+    params.subject_alt_names.push(SanType::URI(id.try_into().expect("a URI is ASCII")));
+    let key = KeyPair::generate().expect("a key");
+    let certificate = params.signed_by(&key, &authority).expect("a certificate");
+    (authority.pem(), certificate.pem(), key.serialize_pem())
+}
+
+#[test]
+fn the_checks_can_fail() {
+    let source = |text: &str| Source { name: "docs/f".into(), text: text.into() };
+    let long = oversized(&[source(&"\n".repeat(LINES_MAX + 1)), source("\n")]);
+    assert_eq!(long.len(), 3, "too long, and so are the tenth and the middle: {long:?}");
+
+    let bad =
+        "fn f() { todo!() }\n#[ignore]\n#[ignore = \"why\"]\n#[allow(x)]\n#[allow(x, reason = \"why\")]\n";
+    let found = unfinished(&source(bad));
+    assert_eq!(found, ["docs/f:1: todo!", "docs/f:2: #[ignore]", "docs/f:4: allow without a reason"]);
+
+    let links =
+        "[a](nowhere.md) [b](configuration.md) [c](configuration.md#no-such-heading)\n[d](https://e.example)";
+    let dead = dead_links(&source(links));
+    assert_eq!(dead.len(), 2, "{dead:?}");
+
+    let text = "pub struct T {\n    /// Doc: not a key.\n    pub a_ms: u64,\n    #[serde(rename = \"c_ms\", with = \"m\")]\n    b: D,\n}\n";
+    let keys: Vec<(String, String)> = fields(text, "T").into_iter().collect();
+    assert_eq!(keys, [("a_ms".into(), "u64".into()), ("c_ms".into(), "D".into())]);
+}
