@@ -99,6 +99,17 @@ fn every_example_of_a_policy_is_good_and_every_action_has_one() {
     }
 }
 
+#[test]
+fn every_log_line_of_a_node_is_explained() {
+    let rust: Vec<Source> =
+        ["node/src", "proxy/src", "src"].iter().flat_map(|room| files(room, "rs")).collect();
+    let lines: BTreeSet<String> = rust.iter().flat_map(|file| log_lines(&file.text)).collect();
+    assert!(lines.contains("node runs"), "the scan finds no log lines: {lines:?}");
+    let paper = file("docs/operations.md").text;
+    let silent: Vec<_> = lines.iter().filter(|line| !paper.contains(&format!("`{line}`"))).collect();
+    assert!(silent.is_empty(), "docs/operations.md does not explain {silent:?}");
+}
+
 fn oversized(files: &[Source]) -> Vec<String> {
     let mut sizes: Vec<usize> = files.iter().map(|file| file.text.lines().count()).collect();
     sizes.sort_unstable();
@@ -134,6 +145,19 @@ fn unfinished(file: &Source) -> Vec<String> {
         }
     }
     found
+}
+
+/// The messages that a text logs: the last literal of each `tracing` macro, unless it is put together at run time.
+fn log_lines(text: &str) -> Vec<String> {
+    let macros = ["error!(", "warn!(", "info!(", "debug!("];
+    let calls = macros.iter().flat_map(|name| text.split(&format!("tracing::{name}")).skip(1));
+    let message = |call: &str| {
+        // No message has a parenthesis and a semicolon, comma or brace right behind one another in it.
+        let end = [");", "),\n", ")\n"].iter().filter_map(|end| call.find(end)).min()?;
+        let line = call[..end].rsplit('"').nth(1)?;
+        (!line.contains('{')).then(|| line.to_owned())
+    };
+    calls.filter_map(message).collect()
 }
 
 fn dead_links(paper: &Source) -> Vec<String> {
@@ -262,6 +286,9 @@ fn the_checks_can_fail() {
         "[a](nowhere.md) [b](configuration.md) [c](configuration.md#no-such-heading)\n[d](https://e.example)";
     let dead = dead_links(&source(links));
     assert_eq!(dead.len(), 2, "{dead:?}");
+
+    let logs = "tracing::info!(a = %b.c(), \"one\");\nErr(e) => tracing::warn!(\n    x, \"two, too\"\n),\ntracing::error!(\"{e}\");\n";
+    assert_eq!(log_lines(logs), ["two, too", "one"]);
 
     let text = "pub struct T {\n    /// Doc: not a key.\n    pub a_ms: u64,\n    #[serde(rename = \"c_ms\", with = \"m\")]\n    b: D,\n}\n";
     let keys: Vec<(String, String)> = fields(text, "T").into_iter().collect();

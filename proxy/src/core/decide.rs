@@ -153,7 +153,8 @@ fn by_target(
 ) -> Result<Decision, Refusal> {
     let home = site.names.home();
     let ours = site.names.is_ours(uri);
-    let mut entries = site.dial.candidates(uri, ours).peekable();
+    // Behind the mesh the Request-URI may still show the address of the ingress, which answered for it.
+    let mut entries = site.dial.candidates(uri, ours || source == Source::Mesh).peekable();
     if in_dialog || entries.peek().is_none() {
         // In a dialog the Request-URI is the remote target (RFC 3261 §12.2.1.1), a contact of this region's edge.
         return if ours { Err(Refusal::NotFound) } else { edge_target(uri, site, pops) };

@@ -1,0 +1,153 @@
+//! SIPp, the field's own load generator, through two regions and a relay while the route table is swapped under it.
+
+mod support;
+
+use ringway_lab::world::World;
+use std::{
+    fs,
+    net::{SocketAddr, SocketAddrV4},
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+use support::{metric, peer, pin, world};
+use tokio::{
+    process::{Child, Command},
+    time::{interval, timeout},
+};
+
+const CALLS: u64 = 1_000;
+const CALLS_PER_SECOND: u64 = 60;
+const SWAPS_MIN: u64 = 100;
+/// Beyond the time that the calls take: start, talk time, and one round of retransmissions.
+const LIMIT: Duration = Duration::from_secs(90);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_calls_take_a_relay_while_the_table_is_swapped() {
+    let Some(sipp) = peer("sipp", "sip-tester") else { return };
+    let world = world(1).await;
+    world.apply_policy(&pin(1, "us-east-2")).await.expect("the policy is good");
+    let epoch_before = epoch(&world).await;
+
+    let mut callee = start(&sipp, &world, "uas", callee_args(&world));
+    let mut caller = start(&sipp, &world, "uac", caller_args(&world));
+    let swaps = timeout(LIMIT, swap_while_calls_run(&world)).await.expect("the calls are placed in time");
+    let status = timeout(LIMIT, caller.wait()).await.expect("the calls end in time").expect("sipp runs");
+    assert!(status.success(), "sipp says {status}\n{}", errors(&world));
+    callee.start_kill().expect("the callee is ours to end");
+
+    let totals = Totals::read(&world);
+    assert_eq!((totals.successful, totals.failed), (CALLS, 0), "{totals:?}\n{}", errors(&world));
+    let epochs = epoch(&world).await - epoch_before;
+    assert!(swaps >= SWAPS_MIN && epochs >= SWAPS_MIN, "{swaps} swaps asked for, {epochs} tables made");
+
+    let mut relayed = 0.0;
+    for relay in ["us-east-2", "us-west-1"] {
+        let node = world.node(relay, 1).expect("the whitepaper has it");
+        relayed += metric(node, "ringway_sip_requests_total", "method=\"INVITE\"").await;
+    }
+    assert!(relayed >= 1_000.0, "every call went over a relay, {relayed} INVITEs were seen there");
+    println!("{totals:?}, {swaps} swaps, {epochs} tables, {relayed} INVITEs relayed");
+    world.shutdown().await;
+}
+
+/// Swaps Oregon's table by turns to the one relay and to the other, until every call has been placed.
+async fn swap_while_calls_run(world: &World) -> u64 {
+    let ingress = world.node("us-west-2", 1).expect("the whitepaper has it");
+    let mut ticks = interval(Duration::from_millis(100));
+    let mut swaps = 0;
+    loop {
+        ticks.tick().await;
+        let relay = if swaps % 2 == 0 { "us-west-1" } else { "us-east-2" };
+        ingress.admin().apply_policy(&pin(swaps + 2, relay)).await.expect("the policy is good");
+        swaps += 1;
+        if metric(ingress, "ringway_calls_total", "").await >= 1_000.0 {
+            return swaps;
+        }
+    }
+}
+
+async fn epoch(world: &World) -> u64 {
+    let ingress = world.node("us-west-2", 1).expect("the whitepaper has it");
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an epoch is a small number")]
+    let epoch = metric(ingress, "ringway_route_epoch", "").await as u64;
+    epoch
+}
+
+fn start(sipp: &Path, world: &World, role: &str, args: Vec<String>) -> Child {
+    let scenario = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/sipp/{role}.xml"));
+    Command::new(sipp)
+        .args(args)
+        .args(["-sf".into(), scenario, "-error_file".into(), error_file(world, role)])
+        .args(["-nostdin", "-trace_err"])
+        .current_dir(world.directory())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("sipp starts")
+}
+
+fn callee_args(world: &World) -> Vec<String> {
+    let callee = world.region("us-east-1").expect("the whitepaper has it").phone();
+    at(callee)
+}
+
+fn caller_args(world: &World) -> Vec<String> {
+    let (oregon, virginia) = (world.region("us-west-2"), world.region("us-east-1"));
+    let (oregon, virginia) = (oregon.expect("there"), virginia.expect("there"));
+    let number = format!("{}5550100", virginia.prefix().expect("Virginia has phones"));
+    let proxy = SocketAddr::from(oregon.nodes()[0].sip()).to_string();
+    let statistics = statistics_file(world).display().to_string();
+    let mut args = at(oregon.phone());
+    args.extend(["-s".into(), number, "-m".into(), CALLS.to_string(), "-r".into(), CALLS_PER_SECOND.to_string()]);
+    args.extend(["-trace_stat".into(), "-stf".into(), statistics, "-fd".into(), "1".into()]);
+    args.push(proxy);
+    args
+}
+
+fn at(address: SocketAddrV4) -> Vec<String> {
+    vec!["-i".into(), address.ip().to_string(), "-p".into(), address.port().to_string()]
+}
+
+fn statistics_file(world: &World) -> PathBuf {
+    world.directory().join("uac.csv")
+}
+
+fn error_file(world: &World, role: &str) -> PathBuf {
+    world.directory().join(format!("{role}.err"))
+}
+
+fn errors(world: &World) -> String {
+    let read = |role| fs::read_to_string(error_file(world, role)).unwrap_or_default();
+    let text = format!("caller:\n{}\ncallee:\n{}", read("uac"), read("uas"));
+    text.chars().take(8_000).collect()
+}
+
+/// The last line of SIPp's statistics.
+#[derive(Debug)]
+struct Totals {
+    successful: u64,
+    failed: u64,
+    retransmissions: u64,
+}
+
+impl Totals {
+    fn read(world: &World) -> Self {
+        let text = fs::read_to_string(statistics_file(world)).expect("sipp wrote its statistics");
+        let mut lines = text.lines();
+        let names: Vec<&str> = lines.next().expect("a head line").split(';').collect();
+        let values: Vec<&str> = lines.last().expect("a last line").split(';').collect();
+        let value = |name: &str| {
+            let column = names.iter().position(|column| *column == name);
+            let column = column.unwrap_or_else(|| panic!("no column {name} in {names:?}"));
+            values[column].parse().unwrap_or_else(|_| panic!("{name} is {:?}", values[column]))
+        };
+        Self {
+            successful: value("SuccessfulCall(C)"),
+            failed: value("FailedCall(C)"),
+            retransmissions: value("Retransmissions(C)"),
+        }
+    }
+}
