@@ -52,6 +52,8 @@ fn no_metric_is_missing_from_the_golden_file_or_from_the_papers() {
 #[test]
 fn a_difference_is_shown_line_by_line() {
     assert_eq!(difference("a\nb\nc\n", "a\nx\nc\nd\n"), "  a\n- b\n+ x\n  c\n+ d\n");
+    let long = "1\n2\n3\n4\n5\n6\n7\n";
+    assert_eq!(difference(long, &long.replace('5', "five")), "  ⋮\n  3\n  4\n- 5\n+ five\n  6\n  7\n");
 }
 
 /// Compares with the golden file, or writes it.
@@ -69,8 +71,27 @@ fn check(name: &str, actual: &str) {
     );
 }
 
-/// All lines, those only in `old` with `-`, those only in `new` with `+` (longest common subsequence).
+/// What differs, with the lines around it: those only in `old` with `-`, those only in `new` with `+`.
 fn difference(old: &str, new: &str) -> String {
+    const AROUND: usize = 2;
+    let lines = aligned(old, new);
+    let near = |n: usize| {
+        let (from, to) = (n.saturating_sub(AROUND), (n + AROUND + 1).min(lines.len()));
+        lines[from..to].iter().any(|(sign, _)| *sign != ' ')
+    };
+    let mut text = String::new();
+    for (n, (sign, line)) in lines.iter().enumerate() {
+        if near(n) {
+            let _ = writeln!(text, "{sign} {line}");
+        } else if n == 0 || near(n - 1) {
+            text.push_str("  ⋮\n");
+        }
+    }
+    text
+}
+
+/// All lines of both texts with `-`, `+` or a space (longest common subsequence).
+fn aligned<'a>(old: &'a str, new: &'a str) -> Vec<(char, &'a str)> {
     let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
     let mut common = vec![vec![0_usize; new.len() + 1]; old.len() + 1];
     for i in (0..old.len()).rev() {
@@ -82,7 +103,7 @@ fn difference(old: &str, new: &str) -> String {
             };
         }
     }
-    let (mut i, mut j, mut text) = (0, 0, String::new());
+    let (mut i, mut j, mut lines) = (0, 0, Vec::new());
     while i < old.len() || j < new.len() {
         let same = i < old.len() && j < new.len() && old[i] == new[j];
         let removed = i < old.len() && (j == new.len() || common[i + 1][j] >= common[i][j + 1]);
@@ -93,9 +114,9 @@ fn difference(old: &str, new: &str) -> String {
         };
         i += usize::from(sign != '+');
         j += usize::from(sign != '-');
-        let _ = writeln!(text, "{sign} {line}");
+        lines.push((sign, line));
     }
-    text
+    lines
 }
 
 /// One .proto file: services, then messages.
@@ -195,9 +216,9 @@ fn metrics() -> String {
     }
     let mut text = String::new();
     for family in metrics.registry().gather() {
-        let labels = family.get_metric()[0].get_label();
-        let labels: Vec<&str> = labels.iter().map(|label| label.name()).collect();
-        let labels = if labels.is_empty() { String::new() } else { format!(" {{{}}}", labels.join(", ")) };
+        let pairs = family.get_metric()[0].get_label().iter();
+        let labels = pairs.map(|pair| pair.name().to_owned()).collect::<Vec<_>>().join(", ");
+        let labels = if labels.is_empty() { labels } else { format!(" {{{labels}}}") };
         let kind = format!("{:?}", family.get_field_type()).to_lowercase();
         let _ = writeln!(text, "{} ({kind}){labels}: {}", family.name(), family.help());
     }

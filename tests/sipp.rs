@@ -101,7 +101,14 @@ fn caller_args(world: &World) -> Vec<String> {
     let proxy = SocketAddr::from(oregon.nodes()[0].sip()).to_string();
     let statistics = statistics_file(world).display().to_string();
     let mut args = at(oregon.phone());
-    args.extend(["-s".into(), number, "-m".into(), CALLS.to_string(), "-r".into(), CALLS_PER_SECOND.to_string()]);
+    args.extend([
+        "-s".into(),
+        number,
+        "-m".into(),
+        CALLS.to_string(),
+        "-r".into(),
+        CALLS_PER_SECOND.to_string(),
+    ]);
     args.extend(["-trace_stat".into(), "-stf".into(), statistics, "-fd".into(), "1".into()]);
     args.push(proxy);
     args

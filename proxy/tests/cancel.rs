@@ -117,7 +117,8 @@ fn who_rings_for_longer_than_timer_c_is_canceled() {
 
 #[test]
 fn each_further_180_gives_the_callee_another_timer_c() {
-    let mut world = relayed(Manner { answer: Some((TIMER_C + Duration::from_secs(60), 200)), ..Manner::default() });
+    let mut world =
+        relayed(Manner { answer: Some((TIMER_C + Duration::from_secs(60), 200)), ..Manner::default() });
     world.call("c1");
     world.run(Duration::from_secs(100));
     let again = world.callees[0].rung.values().next().unwrap().last.clone().unwrap();
@@ -134,7 +135,8 @@ fn a_failure_is_acknowledged_hop_by_hop() {
     assert_eq!(world.placed("c1").finals, [486]);
     let hops = [CALLER.edge(1), Oregon.proxy(), Ohio.proxy(), Virginia.proxy(), CALLEE.edge(1)];
     for hop in hops.windows(2) {
-        let acks: Vec<_> = world.between(hop[0], hop[1]).into_iter().filter(|sip| sip.is_request("ACK")).collect();
+        let acks: Vec<_> =
+            world.between(hop[0], hop[1]).into_iter().filter(|sip| sip.is_request("ACK")).collect();
         let invite = world.request(hop[0], hop[1], "INVITE");
         assert_eq!((acks.len(), acks[0].branch()), (1, invite.branch()), "one for each hop, none passed on");
         assert_eq!(world.codes(hop[1], hop[0], "INVITE").last(), Some(&486));

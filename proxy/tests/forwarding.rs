@@ -77,8 +77,10 @@ fn a_response_leaves_each_hop_with_one_via_less() {
     let requests = on_each_hop(&world, "INVITE");
     for (hop, request) in stations().windows(2).zip(requests) {
         for response in world.between(hop[1], hop[0]).iter().filter(|sip| sip.method() == "INVITE") {
-            let sent: Vec<_> = request.all("Via").iter().map(|via| parameter(via, "branch").unwrap().to_owned()).collect();
-            let back: Vec<_> = response.all("Via").iter().map(|via| parameter(via, "branch").unwrap().to_owned()).collect();
+            let sent: Vec<_> =
+                request.all("Via").iter().map(|via| parameter(via, "branch").unwrap().to_owned()).collect();
+            let back: Vec<_> =
+                response.all("Via").iter().map(|via| parameter(via, "branch").unwrap().to_owned()).collect();
             assert_eq!(sent, back, "the Vias of {} from {}", response.title(), hop[1]);
         }
     }
@@ -93,7 +95,11 @@ fn the_edges_record_themselves_and_the_relay_does_not() {
     let (ingress, egress) = (Oregon.route(), Virginia.route());
     let recorded: Vec<Vec<&str>> = invites.iter().map(|invite| invite.all("Record-Route")).collect();
     assert_eq!(recorded, [vec![], vec![&*ingress], vec![&*ingress], vec![&*egress, &*ingress]]);
-    let ok = world.between(Oregon.proxy(), CALLER.edge(1)).into_iter().find(|sip| sip.status() == Some(200)).unwrap();
+    let ok = world
+        .between(Oregon.proxy(), CALLER.edge(1))
+        .into_iter()
+        .find(|sip| sip.status() == Some(200))
+        .unwrap();
     assert_eq!(ok.all("Record-Route"), [&*egress, &*ingress]);
 }
 
@@ -103,12 +109,17 @@ fn the_ingress_pins_the_path_and_each_region_takes_its_own_route_off() {
     world.call("c1");
     world.settle();
     let (ingress, relay, egress) = (Oregon.route(), Ohio.route(), Virginia.route());
-    let routes = |method| on_each_hop(&world, method).iter().map(|sip| sip.all("Route").join(" ")).collect::<Vec<_>>();
+    let routes =
+        |method| on_each_hop(&world, method).iter().map(|sip| sip.all("Route").join(" ")).collect::<Vec<_>>();
     let pinned = [format!("{relay} {egress}"), egress.clone(), String::new()];
     assert_eq!(routes("INVITE"), [vec![String::new()], pinned.to_vec()].concat());
     // In the dialog the phone names both edges, never the relay: that is chosen again for each request.
     for method in ["ACK", "BYE"] {
-        assert_eq!(routes(method), [vec![format!("{ingress} {egress}")], pinned.to_vec()].concat(), "{method}");
+        assert_eq!(
+            routes(method),
+            [vec![format!("{ingress} {egress}")], pinned.to_vec()].concat(),
+            "{method}"
+        );
     }
 }
 
@@ -166,7 +177,8 @@ fn the_token_of_the_ingress_does_not_reach_the_edge_as_a_new_one() {
     let mut world = relayed();
     world.call("c1");
     world.settle();
-    let tokens = |sip: &Sip| sip.all("Via").iter().map(|via| parameter(via, "rw-token").is_some()).collect::<Vec<_>>();
+    let tokens =
+        |sip: &Sip| sip.all("Via").iter().map(|via| parameter(via, "rw-token").is_some()).collect::<Vec<_>>();
     let hops = on_each_hop(&world, "INVITE");
     assert_eq!(tokens(hops[1]), [true, false]);
     assert_eq!(tokens(hops[3]), [false, false, true, false], "only the Via of the ingress carries one");
@@ -249,7 +261,13 @@ fn a_call_inside_one_region_leaves_the_mesh_alone() {
 fn of_several_candidate_regions_the_better_reached_is_taken() {
     for (survey, taken) in [
         (Survey::fair().brownout(Oregon, Virginia).brownout(Oregon, Ohio), California),
-        (Survey::fair().brownout(Oregon, California).brownout(Ohio, California).brownout(Virginia, California), Virginia),
+        (
+            Survey::fair()
+                .brownout(Oregon, California)
+                .brownout(Ohio, California)
+                .brownout(Virginia, California),
+            Virginia,
+        ),
     ] {
         let mut world = World::new(&survey).with_phones(Manner::default());
         world.callee(California.edge(1), Manner::default());
@@ -259,7 +277,10 @@ fn of_several_candidate_regions_the_better_reached_is_taken() {
         world.settle();
         assert_eq!(world.placed("c1").bye, Some(200));
         world.request(taken.proxy(), taken.edge(1), "INVITE");
-        let delivered = world.wire.iter().filter(|packet| packet.to == California.edge(1) || packet.to == Virginia.edge(1));
+        let delivered = world
+            .wire
+            .iter()
+            .filter(|packet| packet.to == California.edge(1) || packet.to == Virginia.edge(1));
         assert!(delivered.into_iter().all(|packet| Place::of(packet.to) == Some(taken)), "one region only");
     }
 }

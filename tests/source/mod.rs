@@ -36,16 +36,6 @@ pub(crate) fn files(folder: &str, extension: &str) -> Vec<Source> {
     paths.iter().map(|path| Source { name: name(path), text: read(path) }).collect()
 }
 
-/// One file of the house.
-///
-/// # Panics
-/// When it cannot be read.
-pub(crate) fn file(name: &str) -> Source {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
-    let text = fs::read_to_string(&path).unwrap_or_else(|why| panic!("{name}: {why}"));
-    Source { name: name.to_owned(), text }
-}
-
 fn walk(folder: &Path, extension: &str, paths: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap_or_else(|why| panic!("{}: {why}", folder.display())) {
         let path = entry.expect("an entry of a folder that can be read").path();

@@ -1,6 +1,8 @@
 //! What the end-to-end tests share: the binary under test, peers from Debian's packages, and a look at `/metrics`.
 #![allow(dead_code, reason = "each test uses its part")]
 
+pub(crate) mod call;
+
 use ringway_lab::world::{Node, World, WorldSpec};
 use std::{
     env,
@@ -13,18 +15,18 @@ use tokio::{
 };
 
 /// The binary that cargo built for this test.
-pub fn binary() -> &'static Path {
+pub(crate) fn binary() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_ringway"))
 }
 
 /// The whitepaper's four regions, all nodes ready and routed.
-pub async fn world(seed: u64) -> World {
+pub(crate) async fn world(seed: u64) -> World {
     let started = World::start(&WorldSpec::whitepaper(), binary(), seed).await;
     started.unwrap_or_else(|error| panic!("the world does not start: {error}"))
 }
 
 /// A peer program, or `None` with a loud word. With `RINGWAY_REQUIRE_PEERS=1` it has to be there.
-pub fn peer(program: &str, package: &str) -> Option<PathBuf> {
+pub(crate) fn peer(program: &str, package: &str) -> Option<PathBuf> {
     let found = env::split_paths(&env::var_os("PATH").unwrap_or_default())
         .map(|folder| folder.join(program))
         .find(|file| file.is_file());
@@ -37,7 +39,7 @@ pub fn peer(program: &str, package: &str) -> Option<PathBuf> {
 }
 
 /// The value of one metric of a node, summed over all its labels that contain `label`.
-pub async fn metric(node: &Node, name: &str, label: &str) -> f64 {
+pub(crate) async fn metric(node: &Node, name: &str, label: &str) -> f64 {
     let text = http_get(node.metrics_address(), "/metrics").await.1;
     text.lines()
         .filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])))
@@ -47,7 +49,7 @@ pub async fn metric(node: &Node, name: &str, label: &str) -> f64 {
 }
 
 /// Status code and body of an HTTP GET.
-pub async fn http_get(address: SocketAddrV4, path: &str) -> (u16, String) {
+pub(crate) async fn http_get(address: SocketAddrV4, path: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).await.expect("the HTTP listener answers");
     let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.expect("a request is taken");
@@ -59,7 +61,7 @@ pub async fn http_get(address: SocketAddrV4, path: &str) -> (u16, String) {
 }
 
 /// A policy that sends Oregon's calls to Virginia over one relay.
-pub fn pin(revision: u64, relay: &str) -> String {
+pub(crate) fn pin(revision: u64, relay: &str) -> String {
     format!(
         "revision = {revision}\n[[rule]]\nname = \"over {relay}\"\n\
          match = {{ from = \"us-west-2\", to = \"us-east-1\" }}\npin = [\"{relay}\"]\nboth_ways = true\n"

@@ -52,9 +52,14 @@ impl Mint {
         Token(self.next())
     }
 
-    /// A tag for the To header of an answer of our own.
-    pub fn tag(&mut self) -> String {
-        format!("{:016x}", self.next())
+    /// A tag for the To header of an answer of our own. The same request gets the same one (RFC 3261 §8.2.7), so an
+    /// answer can be given without remembering it.
+    #[must_use]
+    pub fn tag(&self, request: &Message) -> String {
+        let mut hasher = DefaultHasher::new();
+        (self.seed, request.from().tag(), request.call_id()).hash(&mut hasher);
+        (request.cseq().number, request.via().branch()).hash(&mut hasher);
+        format!("{:016x}", hasher.finish())
     }
 
     /// RFC 3261 §16.11: the branch of a request forwarded without state is a function of the request, so that a

@@ -386,7 +386,7 @@ impl Context {
     /// Ends with a status of our own. (A 408 to anything but INVITE ends with the layer: RFC 4320 §4.2.)
     fn conclude(&mut self, engine: &mut Engine, now: Instant, code: u16, reason: &str) {
         self.finish(engine);
-        let tag = engine.mint.tag();
+        let tag = engine.mint.tag(&self.request);
         let first = Reply::new(&self.request, self.from, code, reason).to_tag(&tag).finish();
         let Ok(message) = Message::parse(first, &engine.site.limits) else {
             unreachable!("our own reply to a parsed request is a message");

@@ -7,8 +7,9 @@ use super::{
     site::Site,
     view::View,
 };
+use bytes::Bytes;
 use ringway_router::Region;
-use ringway_sip::{ClientId, Layer, Message, Name, Reply, ServerId};
+use ringway_sip::{ClientId, Layer, Message, Method, Name, Reply, ServerId};
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
     net::SocketAddr,
@@ -62,12 +63,29 @@ impl Engine {
         code: u16,
         reason: &str,
     ) {
-        let tag = self.mint.tag();
+        let tag = self.mint.tag(request);
         let bytes = Reply::new(request, from, code, reason).to_tag(&tag).finish();
         self.layer.respond(now, id, code, bytes);
         if code >= 200 {
             self.note(Note::Answered(code));
         }
+    }
+
+    /// Gives the final answer to a request that needs nothing more. Only an INVITE has to be remembered, for its ACK;
+    /// of a flood of anything else nothing stays.
+    pub(super) fn answer_and_forget(
+        &mut self,
+        now: Instant,
+        id: ServerId,
+        request: &Message,
+        code: u16,
+        bytes: Bytes,
+    ) {
+        self.layer.respond(now, id, code, bytes);
+        if request.method() != Method::Invite {
+            self.layer.abandon_server(id);
+        }
+        self.note(Note::Answered(code));
     }
 
     /// Answers `request` with a refusal, and says why (Warning, RFC 3261 §20.43, code 399).
@@ -81,7 +99,7 @@ impl Engine {
     ) {
         let (code, reason) = refusal.status();
         let why = refusal.to_string();
-        let tag = self.mint.tag();
+        let tag = self.mint.tag(request);
         let warning = format!("399 {} \"{}\"", self.site.names.home(), why.replace(['"', '\\'], "'"));
         let mut reply = Reply::new(request, from, code, reason).to_tag(&tag).header(Name::Warning, &warning);
         reply = match refusal {
@@ -91,8 +109,7 @@ impl Engine {
             Refusal::Draining | Refusal::NoPath(_) => reply.header(Name::RetryAfter, "5"),
             _ => reply,
         };
-        self.layer.respond(now, id, code, reply.finish());
-        self.note(Note::Answered(code));
+        self.answer_and_forget(now, id, request, code, reply.finish());
         let call_id = request.call_id().to_owned();
         self.note(Note::Refused { label: refusal.label(), code, why, call_id });
     }

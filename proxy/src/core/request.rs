@@ -105,10 +105,9 @@ impl Proxy {
         if self.engine.view.draining {
             return self.engine.refuse(now, id, request, from, &Refusal::Draining);
         }
-        let tag = self.engine.mint.tag();
+        let tag = self.engine.mint.tag(request);
         let reply = Reply::new(request, from, 200, "OK").to_tag(&tag).header(Name::Allow, ALLOW);
-        self.engine.layer.respond(now, id, 200, reply.finish());
-        self.engine.note(Note::Answered(200));
+        self.engine.answer_and_forget(now, id, request, 200, reply.finish());
     }
 }
 

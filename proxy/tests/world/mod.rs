@@ -125,7 +125,8 @@ impl World {
 
     /// The INVITE of the caller to the callee; change it, then [`place`](Self::place) it.
     pub(crate) fn invite(&self, call_id: &str) -> Draft {
-        let mut draft = Draft::new("INVITE", NUMBER, call_id, CALLER.edge(1)).with("Content-Type: application/sdp");
+        let mut draft =
+            Draft::new("INVITE", NUMBER, call_id, CALLER.edge(1)).with("Content-Type: application/sdp");
         draft.body = "v=0\r\no=- 1 1 IN IP4 10.1.1.1\r\ns=-\r\n".to_owned();
         draft
     }
