@@ -62,8 +62,9 @@ fn the_egress_absorbs_the_copy_and_answers_it_over_both_paths() {
     // Slow, not dead: both copies arrive.
     world.weather(Oregon, Virginia, |way| way.delay = Duration::from_millis(400));
     world.call("c1");
-    world.settle();
+    world.run_ms(1_500);
     assert_eq!((world.paths().len(), world.absorbed(Virginia)), (2, 1));
+    world.settle();
     let call = world.placed("c1");
     assert_eq!((call.finals.iter().all(|code| *code == 200), call.bye), (true, Some(200)));
     assert_eq!(world.callees[0].invites("c1"), 1);

@@ -48,24 +48,6 @@ pub(super) struct Context {
     live: usize,
 }
 
-/// Where answers go: one server transaction for each path over which the request came.
-struct Upstream {
-    id: ServerId,
-    /// The Via stack of this copy; `None` for the first, which is the one that is forwarded.
-    vias: Option<Vec<String>>,
-}
-
-/// One client transaction.
-struct Attempt {
-    id: ClientId,
-    to: SocketAddr,
-    hop: Hop,
-    sent: Instant,
-    heard: bool,
-    repeated: bool,
-    done: bool,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Open,
@@ -98,7 +80,7 @@ impl Context {
             from,
             decision,
             record,
-            upstreams: vec![Upstream { id, vias: None }],
+            upstreams: vec![Upstream::first(id)],
             plan,
             attempts: Vec::new(),
             phase: Phase::Open,
@@ -120,14 +102,7 @@ impl Context {
         from: SocketAddr,
     ) {
         engine.note(Note::Absorbed);
-        let mut stamped = copy.edit();
-        stamped.stamp_via(from);
-        let vias = Message::parse(stamped.finish(), &engine.site.limits)
-            .map(|copy| copy.values(Name::Via).map(str::to_owned).collect());
-        let Ok(vias) = vias else {
-            unreachable!("a message that was parsed is still one when its Via is stamped");
-        };
-        let upstream = Upstream { id, vias: Some(vias) };
+        let upstream = Upstream::of_copy(id, copy, from, &engine.site.limits);
         match &self.passed {
             Some(message) => upstream.pass(engine, now, message),
             None if copy.method() == Method::Invite => engine.answer(now, id, copy, from, 100, "Trying"),
@@ -138,11 +113,18 @@ impl Context {
     }
 
     /// RFC 3261 §16.7.
-    pub(super) fn on_response(&mut self, engine: &mut Engine, now: Instant, n: usize, response: &Message) {
+    pub(super) fn on_response(
+        &mut self,
+        engine: &mut Engine,
+        now: Instant,
+        n: usize,
+        response: &Message,
+    ) {
         self.hear(engine, now, n);
         let code = response.status().unwrap_or(0);
         match code {
-            0..=100 => self.restart_timer_c(engine, now),
+            0..=100 => self.on_trying(engine, now, n, response),
+            101..=199 if self.attempts[n].given_up => {}
             101..=199 => {
                 self.restart_timer_c(engine, now);
                 if self.phase != Phase::Answered {
@@ -153,7 +135,8 @@ impl Context {
                 // RFC 3261 §16.7 step 5 and RFC 6026: every 2xx goes up, also the later ones.
                 self.attempts[n].done = true;
                 self.plan.clear();
-                self.finish(engine);
+                self.remember_path(engine, n);
+                self.finish(engine, now);
                 self.pass_up(engine, now, n, response);
             }
             300.. => {
@@ -163,43 +146,73 @@ impl Context {
         }
     }
 
-    fn on_error(&mut self, engine: &mut Engine, now: Instant, n: usize, response: &Message) {
-        let code = response.status().unwrap_or(0);
-        let edge = self.attempts[n].hop == Hop::Edge;
-        // What a relay says of the path is not the callee's answer, and a 503 speaks for one element alone.
-        let path_failed = !edge && response.first(PATH_FAILED).is_some();
-        let try_next = path_failed || (edge && code == 503);
-        match self.phase {
-            Phase::Answered => {}
-            Phase::Open if try_next && !self.plan.is_empty() => self.advance(engine, now),
-            Phase::Open if path_failed && self.attempts.iter().any(|attempt| !attempt.done) => {}
-            Phase::Open | Phase::Cancelled if edge && code == 503 => {
-                // RFC 3261 §16.7 step 6: a lone 503 would make the caller give up all of us.
-                self.conclude(engine, now, 500, "Server Internal Error");
-            }
-            Phase::Open | Phase::Cancelled => {
-                self.finish(engine);
-                self.pass_up(engine, now, n, response);
-            }
+    /// A 100 is of this hop alone. That of a relay may say that the hop after it is silent: then the next path is
+    /// tried as well, as if the relay itself were silent.
+    fn on_trying(&mut self, engine: &mut Engine, now: Instant, n: usize, response: &Message) {
+        if self.timer_c.is_none() {
+            self.restart_timer_c(engine, now);
+        }
+        let last = n + 1 == self.attempts.len();
+        if last && self.phase == Phase::Open && self.is_path_failure(n, response) {
+            self.advance(engine, now);
         }
     }
 
-    /// An attempt ended without an answer: Timer B or F, or the transport failed.
-    pub(super) fn on_failure(&mut self, engine: &mut Engine, now: Instant, n: usize) {
-        engine.deadlines.remove(&self.silence(engine, n));
-        self.attempts[n].done = true;
+    fn on_error(&mut self, engine: &mut Engine, now: Instant, n: usize, response: &Message) {
+        let edge = self.attempts[n].hop == Hop::Edge;
+        let lone_503 = edge && response.status() == Some(503);
         if self.phase == Phase::Answered {
             return;
         }
+        if self.attempts[n].given_up || self.is_path_failure(n, response) {
+            return self.fail(engine, now, Some((n, response)));
+        }
+        if self.phase == Phase::Open && lone_503 && !self.plan.is_empty() {
+            return self.advance(engine, now);
+        }
+        if lone_503 {
+            // RFC 3261 §16.7 step 6: a lone 503 would make the caller give up all of us.
+            return self.conclude(engine, now, 500, "Server Internal Error");
+        }
+        self.finish(engine, now);
+        self.pass_up(engine, now, n, response);
+    }
+
+    /// What a relay says of the path is not the callee's answer.
+    fn is_path_failure(&self, n: usize, response: &Message) -> bool {
+        matches!(self.attempts[n].hop, Hop::Mesh(_, Some(_))) && response.first(PATH_FAILED).is_some()
+    }
+
+    /// An attempt ended without an answer.
+    pub(super) fn on_failure(&mut self, engine: &mut Engine, now: Instant, n: usize, why: Failure) {
+        engine.deadlines.remove(&self.attempts[n].silence(engine, self.key, n));
+        self.attempts[n].done = true;
+        // RFC 4320 §4.2: when Timer F fires here, it has fired everywhere.
+        let in_time = why == Failure::Unreachable || self.request.method() == Method::Invite;
+        match self.attempts[n].hop.clone() {
+            Hop::Mesh(region, None) if in_time && self.phase == Phase::Open => {
+                self.conclude_path_failed(engine, now, &region);
+            }
+            Hop::Mesh(..) | Hop::Edge => self.fail(engine, now, None),
+        }
+    }
+
+    /// One way less: the next one, or the ones that are under way, or the end. `word`: what a response said of it.
+    fn fail(&mut self, engine: &mut Engine, now: Instant, word: Option<(usize, &Message)>) {
         if self.phase == Phase::Open && !self.plan.is_empty() {
             return self.advance(engine, now);
         }
-        if self.attempts.iter().any(|attempt| !attempt.done) {
+        if self.attempts.iter().any(Attempt::is_pending) {
             return;
         }
-        match self.phase {
-            Phase::Cancelled => self.conclude(engine, now, 487, "Request Terminated"),
-            Phase::Open | Phase::Answered => self.conclude(engine, now, 408, "Request Timeout"),
+        match (self.phase, word) {
+            (Phase::Answered, _) => {}
+            (Phase::Cancelled, _) => self.conclude(engine, now, 487, "Request Terminated"),
+            (Phase::Open, Some((n, response))) if !self.attempts[n].given_up => {
+                self.finish(engine, now);
+                self.pass_up(engine, now, n, response);
+            }
+            (Phase::Open, _) => self.conclude(engine, now, 408, "Request Timeout"),
         }
     }
 
@@ -210,32 +223,17 @@ impl Context {
             return;
         }
         match self.attempts[n].hop.clone() {
-            Hop::Mesh(region, _) => self.sign(engine, &region, HopSign::Timeout),
+            Hop::Mesh(region, _) => {
+                self.sign(engine, &region, HopSign::Timeout);
+                self.warn(engine, now, n);
+            }
             Hop::Edge if self.plan.is_empty() => {}
             Hop::Edge => {
+                self.attempts[n].given_up = true;
                 engine.layer.cancel(now, self.attempts[n].id);
             }
         }
         self.advance(engine, now);
-    }
-
-    /// The world looks different. When no path stands any more over which this request is out, its answer may be on
-    /// none of them: a copy goes over a path that stands, and the egress answers there as well.
-    pub(super) fn on_view(&mut self, engine: &mut Engine, now: Instant) {
-        let stands = |attempt: &Attempt| match &attempt.hop {
-            Hop::Mesh(_, Some(path)) => !attempt.done && engine.view.stands(path, attempt.to),
-            Hop::Mesh(_, None) | Hop::Edge => true,
-        };
-        if self.phase != Phase::Open
-            || self.attempts.len() >= ATTEMPTS_MAX
-            || self.attempts.iter().any(stands)
-        {
-            return;
-        }
-        if let Ok(legs) = plan(&self.decision, self.request.call_id(), &engine.site, &engine.view) {
-            self.plan = legs;
-            self.advance(engine, now);
-        }
     }
 
     /// RFC 3261 §16.8: the callee rang for too long.
@@ -253,22 +251,21 @@ impl Context {
         }
         self.phase = Phase::Cancelled;
         self.plan.clear();
-        for attempt in self.attempts.iter().filter(|attempt| !attempt.done) {
-            engine.layer.cancel(now, attempt.id);
-        }
+        self.cancel_attempts(engine, now);
         if self.attempts.iter().all(|attempt| attempt.done) {
             self.conclude(engine, now, 487, "Request Terminated");
         }
     }
 
     /// Timer A or E sent an attempt's request again. (What is sent again after an answer is an ACK.)
-    pub(super) fn on_retransmission(&mut self, engine: &mut Engine, n: usize) {
+    pub(super) fn on_retransmission(&mut self, engine: &mut Engine, now: Instant, n: usize) {
         if self.attempts[n].heard {
             return;
         }
         self.attempts[n].repeated = true;
         if let Hop::Mesh(region, _) = self.attempts[n].hop.clone() {
             self.sign(engine, &region, HopSign::Retransmission);
+            self.warn(engine, now, n);
         }
     }
 
@@ -280,7 +277,8 @@ impl Context {
 
     /// Takes every deadline and every index entry of this context back.
     pub(super) fn close(&mut self, engine: &mut Engine) {
-        self.finish(engine);
+        self.stop_timers(engine);
+        engine.answered_over.remove(&dialog_of(&self.request));
         for attempt in &self.attempts {
             engine.clients.remove(&attempt.id);
         }
@@ -333,7 +331,7 @@ impl Context {
             return;
         }
         self.attempts[n].heard = true;
-        engine.deadlines.remove(&self.silence(engine, n));
+        engine.deadlines.remove(&self.attempts[n].silence(engine, self.key, n));
         let attempt = &self.attempts[n];
         if let Hop::Mesh(region, _) = attempt.hop.clone()
             && !attempt.repeated
@@ -350,13 +348,27 @@ impl Context {
         }
     }
 
-    fn silence(&self, engine: &Engine, n: usize) -> (Instant, Key, Timer) {
-        let attempt = &self.attempts[n];
-        let patience = match attempt.hop {
-            Hop::Mesh(..) => engine.site.hop_timeout,
-            Hop::Edge => engine.site.edge_timeout,
-        };
-        (attempt.sent + patience, self.key, Timer::Silence(n))
+    /// At a relay: tells the ingress that the next hop does not answer. In a 100, because this relay goes on trying
+    /// (the ingress may have no other path), and because a 100 never leaves its hop.
+    fn warn(&self, engine: &mut Engine, now: Instant, n: usize) {
+        if let Hop::Mesh(region, None) = &self.attempts[n].hop
+            && self.request.method() == Method::Invite
+            && self.phase == Phase::Open
+        {
+            let reply = Reply::new(&self.request, self.from, 100, "Trying");
+            let message = own(reply.header(PATH_FAILED, region.as_str()), engine);
+            self.upstreams.iter().for_each(|upstream| upstream.pass(engine, now, &message));
+        }
+    }
+
+    /// An ACK has no answer by which a silent path could be known. Where the first path was, it goes the way on which
+    /// its INVITE was answered.
+    fn remember_path(&self, engine: &mut Engine, n: usize) {
+        if let (1.., Hop::Mesh(_, Some(path))) = (n, &self.attempts[n].hop)
+            && self.request.method() == Method::Invite
+        {
+            engine.answered_over.entry(dialog_of(&self.request)).or_insert_with(|| path.clone());
+        }
     }
 
     fn restart_timer_c(&mut self, engine: &mut Engine, now: Instant) {
@@ -375,27 +387,45 @@ impl Context {
         }
     }
 
-    fn finish(&mut self, engine: &mut Engine) {
+    /// There is an answer. RFC 3261 §16.7 step 10: nobody goes on working for it.
+    fn finish(&mut self, engine: &mut Engine, now: Instant) {
         self.phase = Phase::Answered;
+        self.stop_timers(engine);
+        self.cancel_attempts(engine, now);
+    }
+
+    fn stop_timers(&mut self, engine: &mut Engine) {
         self.stop_timer_c(engine);
-        for n in 0..self.attempts.len() {
-            engine.deadlines.remove(&self.silence(engine, n));
+        for (n, attempt) in self.attempts.iter().enumerate() {
+            engine.deadlines.remove(&attempt.silence(engine, self.key, n));
+        }
+    }
+
+    fn cancel_attempts(&self, engine: &mut Engine, now: Instant) {
+        for attempt in self.attempts.iter().filter(|attempt| !attempt.done) {
+            engine.layer.cancel(now, attempt.id);
         }
     }
 
     /// Ends with a status of our own. (A 408 to anything but INVITE ends with the layer: RFC 4320 §4.2.)
     fn conclude(&mut self, engine: &mut Engine, now: Instant, code: u16, reason: &str) {
-        self.finish(engine);
-        let tag = engine.mint.tag(&self.request);
-        let first = Reply::new(&self.request, self.from, code, reason).to_tag(&tag).finish();
-        let Ok(message) = Message::parse(first, &engine.site.limits) else {
-            unreachable!("our own reply to a parsed request is a message");
-        };
-        engine.note(Note::Answered(code));
-        for upstream in &self.upstreams {
-            let bytes = upstream.dress(&message);
-            engine.layer.respond(now, upstream.id, code, bytes);
-        }
+        let tag = engine.mint.tag();
+        let message = own(Reply::new(&self.request, self.from, code, reason).to_tag(&tag), engine);
+        self.conclude_with(engine, now, message);
+    }
+
+    fn conclude_path_failed(&mut self, engine: &mut Engine, now: Instant, region: &Region) {
+        let tag = engine.mint.tag();
+        let reply = Reply::new(&self.request, self.from, 504, "Server Time-out").to_tag(&tag);
+        let message = own(reply.header(PATH_FAILED, region.as_str()), engine);
+        self.conclude_with(engine, now, message);
+    }
+
+    fn conclude_with(&mut self, engine: &mut Engine, now: Instant, message: Message) {
+        self.finish(engine, now);
+        engine.note(Note::Answered(message.status().unwrap_or(0)));
+        self.upstreams.iter().for_each(|upstream| upstream.pass(engine, now, &message));
+        self.passed = Some(message);
     }
 
     fn pass_up(&mut self, engine: &mut Engine, now: Instant, n: usize, response: &Message) {
@@ -405,11 +435,15 @@ impl Context {
         if !matches!(self.attempts[n].hop, Hop::Mesh(_, None)) {
             edit.remove(PATH_FAILED);
         }
+        let code = response.status().unwrap_or(0);
         let Ok(message) = Message::parse(edit.finish(), &engine.site.limits) else {
-            // Only our Via was on it: the response is not one to this request.
+            // Only our Via was on it: the caller cannot be reached with this, and must not wait for ever.
+            let waiting = self.passed.as_ref().is_none_or(|passed| passed.status() < Some(200));
+            if code >= 200 && waiting {
+                self.conclude(engine, now, 502, "Bad Gateway");
+            }
             return;
         };
-        let code = message.status().unwrap_or(0);
         if code >= 200 {
             engine.note(Note::Answered(code));
         }
@@ -420,20 +454,15 @@ impl Context {
     }
 }
 
-impl Upstream {
-    fn pass(&self, engine: &mut Engine, now: Instant, message: &Message) {
-        let bytes = self.dress(message);
-        engine.layer.respond(now, self.id, message.status().unwrap_or(0), bytes);
-    }
+/// What an ACK shares with its INVITE.
+pub(super) fn dialog_of(request: &Message) -> (String, u32) {
+    (request.call_id().to_owned(), request.cseq().number)
+}
 
-    /// The message with the Via stack of this copy of the request.
-    fn dress(&self, message: &Message) -> Bytes {
-        let Some(vias) = &self.vias else { return message.raw().clone() };
-        let mut edit = message.edit();
-        edit.remove(Name::Via);
-        for via in vias.iter().rev() {
-            edit.push_first(Name::Via, via);
-        }
-        edit.finish()
-    }
+/// A response of our own, as a message.
+fn own(reply: Reply<'_>, engine: &Engine) -> Message {
+    let Ok(message) = Message::parse(reply.finish(), &engine.site.limits) else {
+        unreachable!("our own reply to a parsed request is a message");
+    };
+    message
 }

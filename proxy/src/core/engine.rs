@@ -8,7 +8,7 @@ use super::{
     view::View,
 };
 use bytes::Bytes;
-use ringway_router::Region;
+use ringway_router::{Path, Region};
 use ringway_sip::{ClientId, Layer, Message, Method, Name, Reply, ServerId};
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
@@ -30,7 +30,8 @@ pub(super) enum Timer {
     C,
 }
 
-/// The private header by which a relay tells the ingress that it cannot reach the next region of the path.
+/// The private header by which a relay tells the ingress that it cannot reach the next region of the path: in a 504,
+/// for good; in a 100, that it has heard nothing so far. It never leaves the mesh.
 pub(super) const PATH_FAILED: Name<'static> = Name::Other("Ringway-Path-Failed");
 
 /// See the module.
@@ -41,6 +42,8 @@ pub(super) struct Engine {
     pub(super) layer: Layer,
     pub(super) clients: HashMap<ClientId, (Key, usize)>,
     pub(super) deadlines: BTreeSet<(Instant, Key, Timer)>,
+    /// By Call-ID and CSeq: the paths of INVITEs that were answered over another one than the first.
+    pub(super) answered_over: HashMap<(String, u32), Path>,
     pub(super) out: VecDeque<Output>,
 }
 

@@ -2,6 +2,7 @@
 //!
 //! One [`Proxy::handle`], then [`Proxy::poll`] until `None`, then sleep until [`Proxy::deadline`].
 
+mod attempt;
 pub mod branch;
 mod context;
 pub mod decide;
@@ -14,8 +15,10 @@ pub mod plan;
 pub mod refusal;
 mod request;
 pub mod site;
+mod upstream;
 pub mod view;
 
+use attempt::Failure;
 use branch::{Mint, Token};
 use bytes::Bytes;
 use context::Context;
@@ -70,6 +73,7 @@ impl Proxy {
             mint: Mint::new(seed),
             clients: HashMap::new(),
             deadlines: BTreeSet::new(),
+            answered_over: HashMap::new(),
             out: VecDeque::new(),
         };
         Self { engine, contexts: BTreeMap::new(), servers: HashMap::new(), tokens: HashMap::new(), count: 0 }
@@ -152,7 +156,7 @@ impl Proxy {
         match output {
             Layer::Send { to, bytes, client, again } => {
                 if again && let Some((context, engine, n)) = self.attempt(client) {
-                    context.on_retransmission(engine, n);
+                    context.on_retransmission(engine, now, n);
                 }
                 self.engine.out.push_back(Output::Send { to, bytes });
             }
@@ -165,11 +169,8 @@ impl Proxy {
                 }
             }
             Layer::Stray { .. } => self.engine.note(Note::Dropped(Dropped::StrayResponse)),
-            Layer::TimedOut { id } | Layer::TransportFailed { id } => {
-                if let Some((context, engine, n)) = self.attempt(Some(id)) {
-                    context.on_failure(engine, now, n);
-                }
-            }
+            Layer::TimedOut { id } => self.on_failure(now, id, Failure::TimedOut),
+            Layer::TransportFailed { id } => self.on_failure(now, id, Failure::Unreachable),
             Layer::Unacknowledged { .. } => {}
             Layer::ClientEnded { id } => {
                 if let Some((key, _)) = self.engine.clients.remove(&id) {
@@ -181,6 +182,12 @@ impl Proxy {
                     self.release(key);
                 }
             }
+        }
+    }
+
+    fn on_failure(&mut self, now: Instant, id: ClientId, why: Failure) {
+        if let Some((context, engine, n)) = self.attempt(Some(id)) {
+            context.on_failure(engine, now, n, why);
         }
     }
 

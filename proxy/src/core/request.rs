@@ -3,12 +3,12 @@
 use super::{
     Proxy,
     branch::Token,
-    context::{Context, Opening},
+    context::{Context, Opening, dialog_of},
     decide::{Decision, Source, decide},
     engine::Key,
     forward::{Passage, opens_dialog},
     output::{Dropped, Note, Output},
-    plan::plan,
+    plan::{Hop, plan},
     refusal::Refusal,
 };
 use ringway_sip::{Message, Method, Name, Reply, ServerId};
@@ -73,7 +73,8 @@ impl Proxy {
     }
 
     /// RFC 3261 §16.11: the ACK to a 2xx is a request of its own, without a transaction and without an answer. It
-    /// takes the best path of the moment; should it be lost, the callee repeats its 2xx, and another ACK comes.
+    /// takes the best path of the moment, or the one that brought the answer when the first did not; should it be
+    /// lost, the callee repeats its 2xx, and another ACK comes.
     pub(super) fn on_ack(&mut self, from: SocketAddr, ack: &Message) {
         let source = Source::of(from, &self.engine.site, &self.engine.view);
         let judged = self.judge(ack, source);

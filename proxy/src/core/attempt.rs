@@ -1,0 +1,52 @@
+//! One way on which a request was sent on, and what came of it.
+
+use super::{
+    engine::{Engine, Key, Timer},
+    plan::Hop,
+};
+use ringway_sip::ClientId;
+use std::time::Instant;
+
+/// One client transaction of a request.
+pub(super) struct Attempt {
+    pub(super) id: ClientId,
+    pub(super) hop: Hop,
+    pub(super) sent: Instant,
+    /// The next element has said something.
+    pub(super) heard: bool,
+    /// The request has been sent again (Karn's rule).
+    pub(super) repeated: bool,
+    /// There was a final response, or there will be none.
+    pub(super) done: bool,
+    /// Another edge element was asked in its place: only a 2xx of this one counts any more.
+    pub(super) given_up: bool,
+}
+
+/// Why an attempt ended without an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// Timer B or F, or 64·T1 after a CANCEL.
+    TimedOut,
+    /// The transport could not send the request.
+    Unreachable,
+}
+
+impl Attempt {
+    pub(super) fn new(id: ClientId, hop: Hop, sent: Instant) -> Self {
+        Self { id, hop, sent, heard: false, repeated: false, done: false, given_up: false }
+    }
+
+    /// Whether the answer may still come from here.
+    pub(super) fn is_pending(&self) -> bool {
+        !self.done && !self.given_up
+    }
+
+    /// The deadline for the first word of the next element.
+    pub(super) fn silence(&self, engine: &Engine, key: Key, n: usize) -> (Instant, Key, Timer) {
+        let patience = match self.hop {
+            Hop::Mesh(..) => engine.site.hop_timeout,
+            Hop::Edge => engine.site.edge_timeout,
+        };
+        (self.sent + patience, key, Timer::Silence(n))
+    }
+}

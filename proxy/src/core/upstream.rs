@@ -1,0 +1,49 @@
+//! Where the answers to a request go: back over the path on which it came, or each of the paths on which its copies
+//! came.
+
+use super::engine::Engine;
+use bytes::Bytes;
+use ringway_sip::{Limits, Message, Name, ServerId};
+use std::{net::SocketAddr, time::Instant};
+
+/// One server transaction of a request.
+pub(super) struct Upstream {
+    id: ServerId,
+    /// The Via stack of this copy; `None` for the first, which is the one that is forwarded.
+    vias: Option<Vec<String>>,
+}
+
+impl Upstream {
+    /// Of the request that is forwarded.
+    pub(super) fn first(id: ServerId) -> Self {
+        Self { id, vias: None }
+    }
+
+    /// Of a copy that came over another path, from `from`.
+    pub(super) fn of_copy(id: ServerId, copy: &Message, from: SocketAddr, limits: &Limits) -> Self {
+        let mut stamped = copy.edit();
+        stamped.stamp_via(from);
+        let vias = Message::parse(stamped.finish(), limits)
+            .map(|copy| copy.values(Name::Via).map(str::to_owned).collect());
+        let Ok(vias) = vias else {
+            unreachable!("a message that was parsed is still one when its Via is stamped");
+        };
+        Self { id, vias: Some(vias) }
+    }
+
+    /// Answers with `message`, under the Vias of this copy.
+    pub(super) fn pass(&self, engine: &mut Engine, now: Instant, message: &Message) {
+        let bytes = self.dress(message);
+        engine.layer.respond(now, self.id, message.status().unwrap_or(0), bytes);
+    }
+
+    fn dress(&self, message: &Message) -> Bytes {
+        let Some(vias) = &self.vias else { return message.raw().clone() };
+        let mut edit = message.edit();
+        edit.remove(Name::Via);
+        for via in vias.iter().rev() {
+            edit.push_first(Name::Via, via);
+        }
+        edit.finish()
+    }
+}
