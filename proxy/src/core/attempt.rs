@@ -5,11 +5,13 @@ use super::{
     plan::Hop,
 };
 use ringway_sip::ClientId;
-use std::time::Instant;
+use std::{net::SocketAddr, time::Instant};
 
 /// One client transaction of a request.
 pub(super) struct Attempt {
     pub(super) id: ClientId,
+    /// The next element.
+    pub(super) to: SocketAddr,
     pub(super) hop: Hop,
     pub(super) sent: Instant,
     /// The next element has said something.
@@ -32,8 +34,8 @@ pub(super) enum Failure {
 }
 
 impl Attempt {
-    pub(super) fn new(id: ClientId, hop: Hop, sent: Instant) -> Self {
-        Self { id, hop, sent, heard: false, repeated: false, done: false, given_up: false }
+    pub(super) fn new(id: ClientId, to: SocketAddr, hop: Hop, sent: Instant) -> Self {
+        Self { id, to, hop, sent, heard: false, repeated: false, done: false, given_up: false }
     }
 
     /// Whether the answer may still come from here.

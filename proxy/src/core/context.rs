@@ -1,16 +1,17 @@
 //! One request on its way: the response context of RFC 3261 §16.2, from the first attempt to the last answer.
 
 use super::{
+    attempt::{Attempt, Failure},
     branch::Token,
     decide::Decision,
     engine::{Engine, Key, PATH_FAILED, Timer},
     forward::Passage,
     output::{HopSign, Note},
     plan::{Hop, Leg, plan},
+    upstream::Upstream,
 };
-use bytes::Bytes;
 use ringway_router::Region;
-use ringway_sip::{ClientId, Message, Method, Name, Reply, ServerId};
+use ringway_sip::{Message, Method, Name, Reply, ServerId};
 use std::{collections::VecDeque, net::SocketAddr, time::Instant};
 
 /// Copies of one request that a world in turmoil may bring about.
@@ -113,13 +114,7 @@ impl Context {
     }
 
     /// RFC 3261 §16.7.
-    pub(super) fn on_response(
-        &mut self,
-        engine: &mut Engine,
-        now: Instant,
-        n: usize,
-        response: &Message,
-    ) {
+    pub(super) fn on_response(&mut self, engine: &mut Engine, now: Instant, n: usize, response: &Message) {
         self.hear(engine, now, n);
         let code = response.status().unwrap_or(0);
         match code {
@@ -236,6 +231,25 @@ impl Context {
         self.advance(engine, now);
     }
 
+    /// The world looks different. When no path stands any more over which this request is out, its answer may be on
+    /// none of them: a copy goes over a path that stands, and the egress answers there as well.
+    pub(super) fn on_view(&mut self, engine: &mut Engine, now: Instant) {
+        let stands = |attempt: &Attempt| match &attempt.hop {
+            Hop::Mesh(_, Some(path)) => !attempt.done && engine.view.stands(path, attempt.to),
+            Hop::Mesh(_, None) | Hop::Edge => true,
+        };
+        if self.phase != Phase::Open
+            || self.attempts.len() >= ATTEMPTS_MAX
+            || self.attempts.iter().any(stands)
+        {
+            return;
+        }
+        if let Ok(legs) = plan(&self.decision, self.request.call_id(), &engine.site, &engine.view) {
+            self.plan = legs;
+            self.advance(engine, now);
+        }
+    }
+
     /// RFC 3261 §16.8: the callee rang for too long.
     pub(super) fn on_timer_c(&mut self, engine: &mut Engine, now: Instant) {
         self.timer_c = None;
@@ -313,17 +327,9 @@ impl Context {
             }
         }
         self.live += 1;
-        self.attempts.push(Attempt {
-            id,
-            to: leg.to,
-            hop: leg.hop,
-            sent: now,
-            heard: false,
-            repeated: false,
-            done: false,
-        });
-        let silence = self.silence(engine, n);
-        engine.deadlines.insert(silence);
+        let attempt = Attempt::new(id, leg.to, leg.hop, now);
+        engine.deadlines.insert(attempt.silence(engine, self.key, n));
+        self.attempts.push(attempt);
     }
 
     fn hear(&mut self, engine: &mut Engine, now: Instant, n: usize) {
@@ -409,13 +415,13 @@ impl Context {
 
     /// Ends with a status of our own. (A 408 to anything but INVITE ends with the layer: RFC 4320 §4.2.)
     fn conclude(&mut self, engine: &mut Engine, now: Instant, code: u16, reason: &str) {
-        let tag = engine.mint.tag();
+        let tag = engine.mint.tag(&self.request);
         let message = own(Reply::new(&self.request, self.from, code, reason).to_tag(&tag), engine);
         self.conclude_with(engine, now, message);
     }
 
     fn conclude_path_failed(&mut self, engine: &mut Engine, now: Instant, region: &Region) {
-        let tag = engine.mint.tag();
+        let tag = engine.mint.tag(&self.request);
         let reply = Reply::new(&self.request, self.from, 504, "Server Time-out").to_tag(&tag);
         let message = own(reply.header(PATH_FAILED, region.as_str()), engine);
         self.conclude_with(engine, now, message);

@@ -8,7 +8,7 @@ use super::{
     engine::Key,
     forward::{Passage, opens_dialog},
     output::{Dropped, Note, Output},
-    plan::{Hop, plan},
+    plan::{Hop, Leg, plan},
     refusal::Refusal,
 };
 use ringway_sip::{Message, Method, Name, Reply, ServerId};
@@ -78,7 +78,12 @@ impl Proxy {
     pub(super) fn on_ack(&mut self, from: SocketAddr, ack: &Message) {
         let source = Source::of(from, &self.engine.site, &self.engine.view);
         let judged = self.judge(ack, source);
-        let leg = judged.ok().and_then(|(decision, legs)| Some((decision.pops(), legs.into_iter().next()?)));
+        let proven = self.engine.answered_over.get(&dialog_of(ack));
+        let is_proven = |leg: &Leg| matches!(&leg.hop, Hop::Mesh(_, Some(path)) if Some(path) == proven);
+        let leg = judged.ok().and_then(|(decision, legs)| {
+            let best = legs.iter().position(is_proven).unwrap_or(0);
+            Some((decision.pops(), legs.into_iter().nth(best)?))
+        });
         let Some((pops, leg)) = leg else {
             return self.engine.note(Note::Dropped(Dropped::UnroutableAck));
         };
@@ -112,7 +117,7 @@ impl Proxy {
     }
 }
 
-type Judgment = (Decision, std::collections::VecDeque<super::plan::Leg>);
+type Judgment = (Decision, std::collections::VecDeque<Leg>);
 
 /// The token that the ingress put on its Via.
 fn ingress_token(request: &Message) -> Option<Token> {

@@ -19,6 +19,7 @@ pub(crate) struct Caller {
 pub(crate) struct Placed {
     request: Draft,
     talk: Duration,
+    pub(crate) placed_at: Duration,
     /// 180s that came.
     pub(crate) rings: usize,
     /// Every final response to the first request, copies included.
@@ -35,6 +36,12 @@ pub(crate) struct Placed {
     cancel_wanted: bool,
     /// The ACK to the 2xx, sent again for each copy (RFC 3261 §13.2.2.4).
     ack: Option<String>,
+}
+
+impl Placed {
+    pub(crate) fn is_invite(&self) -> bool {
+        self.request.method == "INVITE"
+    }
 }
 
 impl Caller {
@@ -55,6 +62,7 @@ impl Caller {
         self.out.push(text);
         let placed = Placed {
             talk,
+            placed_at: now,
             rings: 0,
             finals: Vec::new(),
             answered_at: None,

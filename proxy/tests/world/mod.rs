@@ -282,6 +282,11 @@ impl World {
         answers.filter_map(Sip::status).collect()
     }
 
+    /// Whether the caller's proxy ever answered for this call.
+    pub(crate) fn heard_by_proxy(&self, call_id: &str) -> bool {
+        self.packets(CALLER.proxy(), CALLER.edge(1)).any(|packet| packet.sip.one("Call-ID") == call_id)
+    }
+
     /// How often a proxy dropped a datagram for this reason.
     pub(crate) fn drops(&self, place: Place, reason: Dropped) -> usize {
         let is = |note: &Note| matches!(note, Note::Dropped(dropped) if *dropped == reason);
