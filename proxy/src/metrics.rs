@@ -2,8 +2,8 @@
 
 use crate::core::output::{Dropped, HopSign, Note};
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    core::Collector,
+    GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, core::Collector,
 };
 
 /// Buckets for the first answer of a hop, seconds: from a link within a region to Timer A's third copy.
@@ -40,10 +40,10 @@ pub struct Metrics {
     pub streams_open: IntGauge,
     /// 1: the link carries; 0: it does not.
     pub link_up: IntGaugeVec,
-    /// Median round trip, µs.
-    pub link_rtt: IntGaugeVec,
-    /// Loss as the router takes it, parts per million.
-    pub link_loss: IntGaugeVec,
+    /// Median round trip, seconds.
+    pub link_rtt: GaugeVec,
+    /// Loss one way as the router takes it, 0 to 1.
+    pub link_loss: GaugeVec,
     /// Time from one message to the next view, and other work of the control task, seconds.
     pub control_busy: Histogram,
 }
@@ -95,9 +95,12 @@ impl Metrics {
             policy_revision: gauge(r, "policy_revision", "Revision of the active policy")?,
             nodes_live: gauge(r, "nodes_live", "Nodes that are heard of, this one included")?,
             streams_open: gauge(r, "mesh_streams_open", "Streams to other nodes")?,
-            link_up: gauges(r, "link_up", "1 while the link carries", &["from", "to"])?,
-            link_rtt: gauges(r, "link_rtt_microseconds", "Median round trip", &["from", "to"])?,
-            link_loss: gauges(r, "link_loss_ppm", "Loss one way, as the router takes it", &["from", "to"])?,
+            link_up: registered(
+                r,
+                IntGaugeVec::new(Opts::new("link_up", "1 while the link carries"), &["from", "to"])?,
+            )?,
+            link_rtt: gauges(r, "link_rtt_seconds", "Median round trip", &["from", "to"])?,
+            link_loss: gauges(r, "link_loss_ratio", "Loss one way, as the router takes it", &["from", "to"])?,
             control_busy: registered(
                 r,
                 Histogram::with_opts(
@@ -210,6 +213,6 @@ fn gauges(
     name: &str,
     help: &str,
     labels: &[&str],
-) -> Result<IntGaugeVec, prometheus::Error> {
-    registered(registry, IntGaugeVec::new(Opts::new(name, help), labels)?)
+) -> Result<GaugeVec, prometheus::Error> {
+    registered(registry, GaugeVec::new(Opts::new(name, help), labels)?)
 }

@@ -11,9 +11,11 @@ use world::{
     CALLER, Draft, Manner, NUMBER, Place, Survey, World,
     place::{
         Place::{California, Ohio, Oregon, Virginia},
-        views,
+        TIMER_C, views,
     },
 };
+
+const TIMER_B: Duration = Duration::from_secs(32);
 
 fn seconds(s: u64) -> Duration {
     Duration::from_secs(s)
@@ -33,7 +35,7 @@ fn with_a_third_of_all_packets_lost_calls_are_answered_once_and_nothing_leaks() 
     const WORLDS: u64 = 20;
     const CALLS: u64 = 100;
     let views = views(&Survey::fair(), &[]);
-    let (mut answered, mut quick) = (0, 0);
+    let (mut answered, mut quick, mut late) = (0, 0, 0);
     for seed in 1..=WORLDS {
         let mut world = World::with_views(seed, views.clone()).with_phones(Manner::default());
         for a in Place::ALL {
@@ -43,7 +45,11 @@ fn with_a_third_of_all_packets_lost_calls_are_answered_once_and_nothing_leaks() 
             world.call(&format!("c{n}"));
             world.run_ms(50);
         }
+        // 64·T1 after the last word; once more for what was canceled in vain, and once more for its 487.
+        world.run(4 * TIMER_B);
+        late += world.transactions();
         world.settle();
+        assert!(world.now < TIMER_C + 4 * TIMER_B, "seed {seed}: the last transaction ended at {:?}", world.now);
         let calls = world.callers[0].calls.values();
         for call in calls.filter(|call| call.finals.first() == Some(&200)) {
             answered += 1;
@@ -51,11 +57,11 @@ fn with_a_third_of_all_packets_lost_calls_are_answered_once_and_nothing_leaks() 
         }
         let twice: Vec<_> = invites(&world).into_iter().filter(|(_, count)| *count != 1).collect();
         assert_eq!(twice, [], "seed {seed}: more than one INVITE transaction at the callee");
-        // 64·T1 after the last word; once more for who was canceled in vain; and once more for its 487.
-        assert!(world.now < seconds(5 + 4 * 32), "seed {seed}: the last transaction ended at {:?}", world.now);
         world.assert_drained();
     }
     assert!(answered * 1_000 >= WORLDS * CALLS * 999, "{answered} of {} answered", WORLDS * CALLS);
+    // A relay that lost the 200, while the answer went another way, and to which no CANCEL came: until Timer C.
+    assert!(late <= 10, "{late} transactions left after four times 64·T1");
     assert!(quick * 100 >= WORLDS * CALLS * 90, "{quick} of {} within two seconds", WORLDS * CALLS);
 }
 
@@ -75,7 +81,9 @@ fn a_hundred_swaps_of_the_view_in_the_middle_of_calls_lose_nothing() {
     }
     world.settle();
     for (call_id, call) in &world.callers[0].calls {
-        assert_eq!((&call.finals[..], call.bye), (&[200][..], Some(200)), "{call_id}");
+        // More than one 200 is the same answer, brought by a copy whose path was taken from under it.
+        let answered = !call.finals.is_empty() && call.finals.iter().all(|code| *code == 200);
+        assert!(answered && call.bye == Some(200), "{call_id}: {:?}, BYE {:?}", call.finals, call.bye);
     }
     let mut taken = world.paths();
     taken.sort();

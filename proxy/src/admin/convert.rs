@@ -2,7 +2,7 @@
 
 use crate::control::{ActivePolicy, Control, NodeState};
 use ringway_proto::admin as wire;
-use ringway_router::{Candidate, Change, Explanation, LinkState, Path, Ranked, Region, Route};
+use ringway_router::{Candidate, Change, Explanation, LinkState, Path, Ranked, Region, Route, Time};
 use std::time::Duration;
 
 pub(super) fn status(control: &Control) -> wire::Status {
@@ -138,7 +138,7 @@ pub(super) fn explanation(control: &Control, explanation: &Explanation) -> wire:
             class: class.to_string(),
             ranked: ranked.cloned().collect(),
             reason: refused.clone().unwrap_or_else(|| reason.clone()),
-            since_us: since.map(|since| since.micros()).unwrap_or_default(),
+            since_us: since.map(Time::micros).unwrap_or_default(),
             epoch: control.router().table().epoch,
         }),
         candidates: all,

@@ -70,7 +70,7 @@ impl Control {
         self.takers().map(|(node, _)| node.region.clone()).filter(|region| region != home).collect()
     }
 
-    /// Publishes the view when it differs from the published one, and sets the gauges.
+    /// Publishes the view when it differs from the published one.
     pub(super) fn publish(&self) {
         let table = self.router.table();
         let mut neighbors: BTreeMap<Region, Vec<Neighbor>> = BTreeMap::new();
@@ -91,7 +91,6 @@ impl Control {
             let view = View { table, neighbors, peers, draining: self.is_draining() };
             self.handle.view().store(Arc::new(view));
         }
-        self.set_gauges();
     }
 
     /// Whom to probe, and whom to answer.
@@ -150,7 +149,8 @@ impl Control {
         self.book.get(node).map(|at| SocketAddr::new(at.address, at.sip_port))
     }
 
-    fn set_gauges(&self) {
+    /// Shows how things stand; once a report is often enough for whoever scrapes.
+    pub(super) fn set_gauges(&self) {
         let metrics = self.handle.metrics();
         let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         metrics.nodes_live.set(count(self.ledger.all().count()));
@@ -159,13 +159,8 @@ impl Control {
         for link in self.router.links(self.time()) {
             let labels = [link.from.as_str(), link.to.as_str()];
             metrics.link_up.with_label_values(&labels).set(i64::from(link.up));
-            metrics.link_rtt.with_label_values(&labels).set(rounded(link.rtt_ms * 1e3));
-            metrics.link_loss.with_label_values(&labels).set(rounded(link.loss * 1e6));
+            metrics.link_rtt.with_label_values(&labels).set(link.rtt_ms / 1e3);
+            metrics.link_loss.with_label_values(&labels).set(link.loss);
         }
     }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "a gauge; `as` saturates")]
-fn rounded(value: f64) -> i64 {
-    value.round() as i64
 }

@@ -108,6 +108,7 @@ impl Control {
                 self.started = true;
                 self.expire();
                 self.speak(false);
+                self.set_gauges();
             }
             Event::PolicyFile(document) => self.on_policy_file(&document),
             Event::Ask(question) => question(self),
