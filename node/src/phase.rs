@@ -1,7 +1,7 @@
 //! The life of a process: serving, draining, ending.
 //!
-//! The first SIGTERM (or Ctrl-C) drains: OPTIONS answers 503, the node tells the mesh, calls in progress go on.
-//! The node ends when nothing is in progress any more, or at the second signal.
+//! The first SIGTERM (or Ctrl-C) drains: OPTIONS answers 503, the node tells the mesh, calls in progress go on. The
+//! second one ends. A proxy cannot know when the last dialog that it is named in is over, so it does not guess.
 
 use tokio::{
     signal::unix::{SignalKind, signal},

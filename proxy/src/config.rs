@@ -15,7 +15,8 @@ pub struct Mesh {
     pub listen: SocketAddr,
     /// Probe reflector, UDP. Probes leave from another port of the same address.
     pub probe_listen: SocketAddr,
-    /// Other nodes' mesh addresses. One that answers is enough to hear of all; a stream is kept to each.
+    /// Other nodes' mesh addresses; a stream is kept to each. Where a node is, is known from a stream to it alone, so
+    /// of every two nodes one has to name the other.
     #[serde(default)]
     pub seeds: Vec<SocketAddr>,
     /// This node's certificate, PEM, relative to the configuration file.
@@ -194,7 +195,7 @@ mod defaults {
         100
     }
     pub(super) fn probe_misses() -> u32 {
-        8
+        10
     }
     pub(super) fn report_interval_ms() -> u64 {
         500

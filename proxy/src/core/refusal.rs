@@ -73,7 +73,7 @@ impl Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UnsupportedScheme => f.write_str("only sip and sips are routed"),
+            Self::UnsupportedScheme => f.write_str("only sip is routed"),
             Self::TooManyHops => f.write_str("Max-Forwards is used up"),
             Self::Loop => f.write_str("this request has been here before"),
             Self::BadExtension(options) => write!(f, "unknown option {options}"),
