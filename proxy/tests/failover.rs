@@ -74,6 +74,11 @@ fn the_egress_absorbs_the_copy_and_answers_it_over_both_paths() {
         .find(|p| !world.between(Virginia.proxy(), p.proxy()).is_empty() && *p != Oregon);
     assert!(world.codes(Virginia.proxy(), relay.unwrap().proxy(), "INVITE").contains(&200), "over the other");
     world.assert_drained();
+    for hop in [Oregon, relay.unwrap()].map(Place::proxy) {
+        let asked = world.request(hop, Virginia.proxy(), "INVITE").all("Via").len();
+        let answers = world.between(Virginia.proxy(), hop).into_iter().filter(|sip| sip.method() == "INVITE");
+        assert!(answers.into_iter().all(|sip| sip.all("Via").len() == asked), "each copy with its own Vias");
+    }
 }
 
 #[test]
@@ -171,6 +176,21 @@ fn an_unreachable_first_hop_is_given_up_at_once() {
 }
 
 #[test]
+fn a_call_that_rings_over_a_link_that_dies_is_answered_over_another() {
+    let mut world = direct();
+    world.callees[0].manner.answer = Some((Duration::from_secs(5), 200));
+    world.call("c1");
+    world.run_ms(1_000);
+    assert_eq!(world.placed("c1").rings, 1);
+    world.cut(Oregon, Virginia);
+    let survey = Survey::fair().down(Oregon, Virginia);
+    Place::ALL.into_iter().for_each(|place| world.look(place, |view| view.table = survey.table(place)));
+    world.settle();
+    assert_eq!(world.absorbed(Virginia), 1);
+    assert_completed(&world, "c1");
+}
+
+#[test]
 fn a_bye_finds_another_way_too() {
     let mut world = direct();
     world.call("c1");
@@ -205,15 +225,20 @@ fn a_silent_callee_is_a_408_for_an_invite_and_nothing_for_the_rest() {
     }
 }
 
-/// A call to a number that two elements of Virginia's edge answer for, the second of which is well.
-fn two_elements(first: Manner, second: Manner) -> World {
+/// A call to a number that several elements of Virginia's edge answer for: `callees[1]` and those after it.
+fn elements(number: &str, manners: Vec<Manner>) -> World {
     let mut world = direct();
-    world.callee(CALLEE.edge(2), first);
-    world.callee(CALLEE.edge(3), second);
+    for (n, manner) in (2..).zip(manners) {
+        world.callee(CALLEE.edge(n), manner);
+    }
     let mut invite = world.invite("c1");
-    invite.uri = "sip:+15555550100@mesh.example".to_owned();
+    invite.uri = format!("sip:{number}@mesh.example");
     world.place(invite);
     world
+}
+
+fn two_elements(first: Manner, second: Manner) -> World {
+    elements("+15555550100", vec![first, second])
 }
 
 #[test]
@@ -230,12 +255,14 @@ fn a_silent_edge_element_gives_way_to_the_next() {
 fn an_element_that_wakes_up_late_is_canceled_and_its_487_ends_nothing() {
     let late = Manner { deaf_until: Duration::from_millis(1_600), ..Manner::only_rings() };
     let slow = Manner { answer: Some((Duration::from_secs(20), 200)), ..Manner::default() };
-    let mut world = two_elements(late, slow);
+    let mut world = elements("+15565550100", vec![late, slow, Manner::default()]);
     world.settle();
     let call = world.placed("c1");
     assert_eq!((&call.finals[..], call.bye), (&[200][..], Some(200)));
+    assert_eq!(call.rings, 1, "the caller hears the second ring, not the one that was given up");
     let woken: Vec<u16> = world.callees[1].rung.values().map(|rung| rung.code).collect();
     assert_eq!(woken, [487], "the late one was told that it is not wanted any more");
+    assert!(world.callees[3].rung.is_empty(), "while the second rings, the third is left alone");
     world.assert_drained();
 }
 

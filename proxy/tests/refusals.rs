@@ -174,6 +174,24 @@ fn a_draining_node_takes_no_new_calls_but_finishes_those_it_has() {
 }
 
 #[test]
+fn draining_is_for_new_calls_from_the_edge_alone() {
+    let mut world = fair();
+    // In a dialog; and new, but already taken in by another node of the mesh.
+    world.look(Oregon, |view| view.draining = true);
+    let mut again = Draft::new("INVITE", "sip:callee@10.4.1.1:5060", "again", CALLER.edge(1));
+    again.to.push_str(";tag=callee1");
+    again.routes = vec![Oregon.route(), Virginia.route()];
+    world.place(again);
+    world.run_ms(500);
+    assert_eq!(world.placed("again").finals, [200]);
+    world.look(Oregon, |view| view.draining = false);
+    world.look(Virginia, |view| view.draining = true);
+    world.call("new");
+    world.settle();
+    assert_eq!(world.placed("new").finals, [200]);
+}
+
+#[test]
 fn strangers_get_no_answer_and_are_counted() {
     let stranger = SocketAddr::from(([203, 0, 113, 9], 5060));
     let mut world = fair();

@@ -31,7 +31,7 @@ fn invites(world: &World) -> BTreeMap<&str, usize> {
 }
 
 #[test]
-fn with_a_third_of_all_packets_lost_calls_are_answered_once_and_nothing_leaks() {
+fn with_three_in_ten_packets_lost_calls_are_answered_once_and_nothing_leaks() {
     const WORLDS: u64 = 20;
     const CALLS: u64 = 100;
     let views = views(&Survey::fair(), &[]);
@@ -49,7 +49,11 @@ fn with_a_third_of_all_packets_lost_calls_are_answered_once_and_nothing_leaks() 
         world.run(4 * TIMER_B);
         late += world.transactions();
         world.settle();
-        assert!(world.now < TIMER_C + 4 * TIMER_B, "seed {seed}: the last transaction ended at {:?}", world.now);
+        assert!(
+            world.now < TIMER_C + 4 * TIMER_B,
+            "seed {seed}: the last transaction ended at {:?}",
+            world.now
+        );
         let calls = world.callers[0].calls.values();
         for call in calls.filter(|call| call.finals.first() == Some(&200)) {
             answered += 1;

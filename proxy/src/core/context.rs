@@ -1,18 +1,22 @@
 //! One request on its way: the response context of RFC 3261 §16.2, from the first attempt to the last answer.
 
+mod answers;
+
 use super::{
-    attempt::{Attempt, Failure},
+    attempt::Attempt,
     branch::Token,
     decide::Decision,
-    engine::{Engine, Key, PATH_FAILED, Timer},
+    engine::{Engine, Key, Timer},
     forward::Passage,
     output::{HopSign, Note},
     plan::{Hop, Leg, plan},
     upstream::Upstream,
 };
 use ringway_router::Region;
-use ringway_sip::{Message, Method, Name, Reply, ServerId};
+use ringway_sip::{Message, Method, ServerId};
 use std::{collections::VecDeque, net::SocketAddr, time::Instant};
+
+pub(super) use answers::dialog_of;
 
 /// Copies of one request that a world in turmoil may bring about.
 const ATTEMPTS_MAX: usize = 8;
@@ -194,7 +198,9 @@ impl Context {
     /// Takes every deadline and every index entry of this context back.
     pub(super) fn close(&mut self, engine: &mut Engine) {
         self.stop_timers(engine);
-        engine.answered_over.remove(&dialog_of(&self.request));
+        if self.attempts.len() > 1 {
+            engine.answered_over.remove(&dialog_of(&self.request));
+        }
         for attempt in &self.attempts {
             engine.clients.remove(&attempt.id);
         }

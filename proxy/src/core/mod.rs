@@ -116,6 +116,15 @@ impl Proxy {
         self.engine.layer.clients() + self.engine.layer.servers()
     }
 
+    /// Whether nothing is remembered of any request, so that a draining node may go.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        let Engine { clients, deadlines, answered_over, .. } = &self.engine;
+        let indexed = self.contexts.len() + self.servers.len() + self.tokens.len();
+        let noted = clients.len() + deadlines.len() + answered_over.len();
+        self.transactions() + indexed + noted == 0
+    }
+
     fn on_datagram(&mut self, now: Instant, from: SocketAddr, bytes: Bytes) {
         let message = match Message::parse(bytes, &self.engine.site.limits) {
             Ok(message) => message,

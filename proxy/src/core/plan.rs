@@ -1,7 +1,7 @@
 //! From a decision to legs: to which addresses a request may go, in which order, and with which Routes.
 
 use super::{decide::Decision, refusal::Refusal, site::Site, view::View};
-use ringway_router::{Class, Path, Region};
+use ringway_router::{Class, Path, Reason, Region, Route};
 use std::{collections::VecDeque, net::SocketAddr};
 
 /// Paths beyond these are not tried for one request.
@@ -69,11 +69,7 @@ fn ingress(
             .take(LEGS_MAX)
             .collect();
         let Some((first, _)) = usable.first() else {
-            refusal.get_or_insert_with(|| match &route.refused {
-                Some(why) if matches!(&route.reason, ringway_router::Reason::Gone { obstacle, .. } if obstacle.is_policy()) => Refusal::Forbidden(why.clone()),
-                Some(why) => Refusal::NoPath(why.clone()),
-                None => Refusal::NoPath(format!("no live node on any path to {region}")),
-            });
+            refusal.get_or_insert_with(|| refusal_of(route));
             continue;
         };
         if best.as_ref().is_none_or(|(score, _)| first.score > *score) {
@@ -91,6 +87,16 @@ fn ingress(
     match best {
         Some((_, legs)) => Ok(legs),
         None => Err(refusal.unwrap_or(Refusal::NotFound)),
+    }
+}
+
+/// Why a route has no path that can be used from here.
+fn refusal_of(route: &Route) -> Refusal {
+    let by_policy = matches!(&route.reason, Reason::Gone { obstacle, .. } if obstacle.is_policy());
+    match &route.refused {
+        Some(why) if by_policy => Refusal::Forbidden(why.clone()),
+        Some(why) => Refusal::NoPath(why.clone()),
+        None => Refusal::NoPath(format!("no live node on any path to {}", route.to)),
     }
 }
 

@@ -6,6 +6,7 @@
 
 pub(crate) mod callee;
 pub(crate) mod caller;
+mod evidence;
 pub(crate) mod ladder;
 pub(crate) mod place;
 pub(crate) mod repeat;
@@ -23,12 +24,11 @@ use ladder::{Packet, ladder};
 use place::RTT_MS;
 use ringway_proxy::core::{
     Input, Proxy,
-    output::{Dropped, HopSign, Note, Output},
+    output::{Note, Output},
     view::View,
 };
 use std::{
     collections::BTreeMap,
-    hash::{DefaultHasher, Hash, Hasher},
     net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
@@ -185,7 +185,9 @@ impl World {
     }
 
     pub(crate) fn run(&mut self, time: Duration) {
-        self.run_until(self.now + time);
+        let end = self.now + time;
+        self.play_until(end);
+        self.now = end;
     }
 
     pub(crate) fn run_ms(&mut self, ms: u64) {
@@ -194,12 +196,11 @@ impl World {
 
     /// Runs until nothing is left to happen.
     pub(crate) fn settle(&mut self) {
-        let limit = self.now + Duration::from_secs(3_600);
-        self.run_until(limit);
+        self.play_until(self.now + Duration::from_secs(3_600));
         assert!(self.next_event().is_none(), "an hour later there is still something to do");
     }
 
-    fn run_until(&mut self, end: Duration) {
+    fn play_until(&mut self, end: Duration) {
         let mut idle = 0;
         while let Some(at) = self.next_event().filter(|at| *at <= end) {
             idle = if at > self.now { 0 } else { idle + 1 };
@@ -207,10 +208,6 @@ impl World {
             self.now = self.now.max(at);
             self.step();
         }
-        if end < Duration::from_secs(1_000_000) && self.next_event().is_some() {
-            self.now = end;
-        }
-        self.now = self.now.max(if self.next_event().is_some() { end } else { self.now });
     }
 
     fn step(&mut self) {
@@ -256,88 +253,6 @@ impl World {
         let callers = self.callers.iter().filter_map(Caller::deadline);
         let callees = self.callees.iter().filter_map(Callee::deadline);
         proxies.chain(callers).chain(callees).chain(packet).min()
-    }
-}
-
-/// What a test asks of the world.
-impl World {
-    /// What was sent from one address to another, lost or not.
-    pub(crate) fn between(&self, from: SocketAddr, to: SocketAddr) -> Vec<&Sip> {
-        self.packets(from, to).map(|packet| &packet.sip).collect()
-    }
-
-    pub(crate) fn packets(&self, from: SocketAddr, to: SocketAddr) -> impl Iterator<Item = &Packet> {
-        self.wire.iter().filter(move |packet| packet.from == from && packet.to == to)
-    }
-
-    /// The first such request on the wire.
-    pub(crate) fn request(&self, from: SocketAddr, to: SocketAddr, method: &str) -> &Sip {
-        let found = self.between(from, to).into_iter().find(|sip| sip.is_request(method));
-        found.unwrap_or_else(|| panic!("no {method} from {from} to {to}"))
-    }
-
-    /// The final and provisional codes sent from one address to another, for one method.
-    pub(crate) fn codes(&self, from: SocketAddr, to: SocketAddr, method: &str) -> Vec<u16> {
-        let answers = self.between(from, to).into_iter().filter(|sip| sip.method() == method);
-        answers.filter_map(Sip::status).collect()
-    }
-
-    /// Whether the caller's proxy ever answered for this call.
-    pub(crate) fn heard_by_proxy(&self, call_id: &str) -> bool {
-        self.packets(CALLER.proxy(), CALLER.edge(1)).any(|packet| packet.sip.one("Call-ID") == call_id)
-    }
-
-    /// How often a proxy dropped a datagram for this reason.
-    pub(crate) fn drops(&self, place: Place, reason: Dropped) -> usize {
-        let is = |note: &Note| matches!(note, Note::Dropped(dropped) if *dropped == reason);
-        self.notes.iter().filter(|(_, at, note)| *at == place && is(note)).count()
-    }
-
-    /// What a proxy saw of its hops: towards which region, and what.
-    pub(crate) fn hops(&self, place: Place) -> Vec<(String, HopSign)> {
-        let hop = |note: &Note| match note {
-            Note::Hop(event) => Some((event.to.to_string(), event.what)),
-            _ => None,
-        };
-        self.notes.iter().filter(|(_, at, _)| *at == place).filter_map(|(_, _, note)| hop(note)).collect()
-    }
-
-    /// The paths that calls set out on, in order.
-    pub(crate) fn paths(&self) -> Vec<String> {
-        let path = |note: &Note| match note {
-            Note::SetOut { path, .. } => Some(path.detour().to_string()),
-            _ => None,
-        };
-        self.notes.iter().filter_map(|(_, _, note)| path(note)).collect()
-    }
-
-    /// How many copies a proxy absorbed.
-    pub(crate) fn absorbed(&self, place: Place) -> usize {
-        self.notes.iter().filter(|(_, at, note)| *at == place && matches!(note, Note::Absorbed)).count()
-    }
-
-    pub(crate) fn transactions(&self) -> usize {
-        self.proxies.iter().map(Proxy::transactions).sum()
-    }
-
-    /// Nothing is left of any call in any proxy.
-    pub(crate) fn assert_drained(&self) {
-        for place in Place::ALL {
-            let proxy = &self.proxies[place as usize];
-            assert_eq!(proxy.transactions(), 0, "transactions left in {}", place.name());
-            assert_eq!(proxy.deadline(), None, "a deadline left in {}", place.name());
-        }
-    }
-
-    /// A number for all that happened.
-    pub(crate) fn digest(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        for packet in &self.wire {
-            (packet.at, packet.from, packet.to, packet.lost, &packet.sip.start).hash(&mut hasher);
-            packet.sip.headers.hash(&mut hasher);
-        }
-        format!("{:?}", self.notes).hash(&mut hasher);
-        hasher.finish()
     }
 }
 

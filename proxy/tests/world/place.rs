@@ -94,7 +94,8 @@ impl Place {
     }
 }
 
-/// `+1703` Virginia, `+1206` Oregon, `+1800` California or Virginia, `+1555` two elements of Virginia's edge.
+/// `+1703` Virginia, `+1206` Oregon, `+1800` California or Virginia, `+1555` two elements of Virginia's edge,
+/// `+1556` three.
 fn dial_plan() -> DialPlan {
     let prefix = |prefix: &str, place: Place, next: &[u8]| Entry {
         matches: Match::Prefix(prefix.to_owned()),
@@ -107,6 +108,7 @@ fn dial_plan() -> DialPlan {
         prefix("+1800", Place::Virginia, &[1]),
         prefix("+1800", Place::California, &[1]),
         prefix("+1555", Place::Virginia, &[2, 3]),
+        prefix("+1556", Place::Virginia, &[2, 3, 4]),
     ])
 }
 

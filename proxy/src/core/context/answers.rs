@@ -13,7 +13,13 @@ use std::time::Instant;
 
 impl Context {
     /// RFC 3261 §16.7.
-    pub(in crate::core) fn on_response(&mut self, engine: &mut Engine, now: Instant, n: usize, response: &Message) {
+    pub(in crate::core) fn on_response(
+        &mut self,
+        engine: &mut Engine,
+        now: Instant,
+        n: usize,
+        response: &Message,
+    ) {
         self.hear(engine, now, n);
         let code = response.status().unwrap_or(0);
         match code {
@@ -59,7 +65,7 @@ impl Context {
             return;
         }
         if self.attempts[n].given_up || self.is_path_failure(n, response) {
-            return self.fail(engine, now, Some((n, response)));
+            return self.fail(engine, now, n, Some(response));
         }
         if self.phase == Phase::Open && lone_503 && !self.plan.is_empty() {
             return self.advance(engine, now);
@@ -87,13 +93,15 @@ impl Context {
             Hop::Mesh(region, None) if in_time && self.phase == Phase::Open => {
                 self.conclude_path_failed(engine, now, &region);
             }
-            Hop::Mesh(..) | Hop::Edge => self.fail(engine, now, None),
+            Hop::Mesh(..) | Hop::Edge => self.fail(engine, now, n, None),
         }
     }
 
     /// One way less: the next one, or the ones that are under way, or the end. `word`: what a response said of it.
-    fn fail(&mut self, engine: &mut Engine, now: Instant, word: Option<(usize, &Message)>) {
-        if self.phase == Phase::Open && !self.plan.is_empty() {
+    fn fail(&mut self, engine: &mut Engine, now: Instant, n: usize, word: Option<&Message>) {
+        // What was given up has had its successor, and has no say any more.
+        let given_up = self.attempts[n].given_up;
+        if self.phase == Phase::Open && !self.plan.is_empty() && !given_up {
             return self.advance(engine, now);
         }
         if self.attempts.iter().any(Attempt::is_pending) {
@@ -102,7 +110,7 @@ impl Context {
         match (self.phase, word) {
             (Phase::Answered, _) => {}
             (Phase::Cancelled, _) => self.conclude(engine, now, 487, "Request Terminated"),
-            (Phase::Open, Some((n, response))) if !self.attempts[n].given_up => {
+            (Phase::Open, Some(response)) if !given_up => {
                 self.finish(engine, now);
                 self.pass_up(engine, now, n, response);
             }
@@ -112,7 +120,7 @@ impl Context {
 
     /// At a relay: tells the ingress that the next hop does not answer. In a 100, because this relay goes on trying
     /// (the ingress may have no other path), and because a 100 never leaves its hop.
-    fn warn(&self, engine: &mut Engine, now: Instant, n: usize) {
+    pub(super) fn warn(&self, engine: &mut Engine, now: Instant, n: usize) {
         if let Hop::Mesh(region, None) = &self.attempts[n].hop
             && self.request.method() == Method::Invite
             && self.phase == Phase::Open
@@ -134,7 +142,7 @@ impl Context {
     }
 
     /// Ends with a status of our own. (A 408 to anything but INVITE ends with the layer: RFC 4320 §4.2.)
-    fn conclude(&mut self, engine: &mut Engine, now: Instant, code: u16, reason: &str) {
+    pub(super) fn conclude(&mut self, engine: &mut Engine, now: Instant, code: u16, reason: &str) {
         let tag = engine.mint.tag(&self.request);
         let message = own(Reply::new(&self.request, self.from, code, reason).to_tag(&tag), engine);
         self.conclude_with(engine, now, message);
