@@ -66,6 +66,8 @@ async fn a_node_stands_garbage_strangers_and_floods() {
 
     let report = phones.call().await;
     assert!(report.is_good(), "a good call goes through: {report:?}");
+    let log = fs::read_to_string(node.log_file()).expect("the node logs");
+    assert!(log.contains("call sets out") && !log.contains("+1703"), "ids, but no people:\n{log}");
     world.shutdown().await;
 }
 

@@ -195,6 +195,7 @@ fn metrics() -> String {
         Note::Answered(200),
         Note::Refused { label: "loop", code: 482, why: String::new(), call_id: String::new() },
         Note::SetOut {
+            called: String::new(),
             call_id: String::new(),
             path: path.expect("a path"),
             attempt: 1,
@@ -211,8 +212,9 @@ fn metrics() -> String {
     }
     metrics.probe_dropped("stranger");
     metrics.mesh_refused("forged");
-    for gauge in [&metrics.link_up, &metrics.link_rtt, &metrics.link_loss] {
-        gauge.with_label_values(&["us-west-2", "us-east-1"]).set(1);
+    metrics.link_up.with_label_values(&["us-west-2", "us-east-1"]).set(1);
+    for gauge in [&metrics.link_rtt, &metrics.link_loss] {
+        gauge.with_label_values(&["us-west-2", "us-east-1"]).set(1.0);
     }
     let mut text = String::new();
     for family in metrics.registry().gather() {

@@ -117,11 +117,11 @@ impl Worker {
     fn note(&self, note: &Note) {
         self.control.metrics().note(note);
         match note {
-            Note::SetOut { call_id, path, attempt, route_epoch, policy_revision } => tracing::info!(
-                call_id, path = %path, attempt, route_epoch, policy_revision, "call sets out"
+            Note::SetOut { call_id, called, path, attempt, route_epoch, policy_revision } => tracing::info!(
+                call_id, called = %Redact(called), path = %path, attempt, route_epoch, policy_revision, "call sets out"
             ),
             Note::Refused { label, code, why, call_id } => {
-                tracing::info!(call_id, code, reason = label, why = %Redact(why), "request refused");
+                tracing::info!(call_id, code, reason = label, why, "request refused");
             }
             Note::Hop(event) => self.control.hops().note(event),
             Note::Dropped(reason) => tracing::debug!(%reason, "datagram dropped"),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::{Class, Path, Ranked, Region, Route, Time, reason::Obstacle, routes::Scene};
+use crate::{Class, Path, Ranked, Refused, Region, Route, Time, reason::Obstacle, routes::Scene};
 
 /// All paths between two regions, and the one that won.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -29,7 +29,7 @@ pub struct Explanation {
     /// Why it won.
     pub reason: String,
     /// Why no path may carry calls, when none may.
-    pub refused: Option<String>,
+    pub refused: Option<Refused>,
     /// What should be known about this answer; empty for the routes of the home region.
     pub note: String,
 }

@@ -38,5 +38,5 @@ pub use reason::{Obstacle, Reason, Snapshot, Sway, SwayKind};
 pub use report::{DELAY_MS_MAX, HopCounts, LINKS_MAX, LinkReport, RefusedReport, Report};
 pub use router::{Input, Output, Router};
 pub use settings::{InvalidSetting, Settings};
-pub use table::{Change, RANKED_MAX, Ranked, Route, RouteTable};
+pub use table::{Change, RANKED_MAX, Ranked, Refused, Route, RouteTable};
 pub use time::Time;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    Change, Class, Path, Policy, RANKED_MAX, Ranked, Reason, Region, Route, Time,
+    Change, Class, Path, Policy, RANKED_MAX, Ranked, Reason, Refused, Region, Route, Time,
     choose::{Chooser, View},
     policy::Constraints,
     reason::Obstacle,
@@ -94,18 +94,18 @@ impl Choice {
 
 impl Scene<'_> {
     /// Why no path may carry calls between these two regions.
-    pub(crate) fn refusal(&self, from: &Region, to: &Region) -> String {
+    pub(crate) fn refusal(&self, from: &Region, to: &Region) -> Refused {
         if from == to {
-            return format!("a call inside {to} needs no path");
+            return Refused::network(format!("a call inside {to} needs no path"));
         }
         let graph = self.weigher.graph;
         let (Some(f), Some(t)) = (graph.index(from), graph.index(to)) else {
             let unknown = if graph.index(from).is_none() { from } else { to };
-            return format!("no region {unknown} is known");
+            return Refused::network(format!("no region {unknown} is known"));
         };
         for (index, region) in [(f, from), (t, to)] {
             if !graph.is_live(index) {
-                return format!("no live node in {region}");
+                return Refused::network(format!("no live node in {region}"));
             }
         }
         let empty = Policy::empty();
@@ -113,13 +113,14 @@ impl Scene<'_> {
         if let Some(first) = unbound.first() {
             let obstacle = self.policy.between(from, to).obstacle(&first.path);
             let why = obstacle.map_or_else(String::new, |o| format!(": {o}"));
-            return format!("policy revision {} leaves no path that is up{why}", self.policy.revision);
+            let why = format!("policy revision {} leaves no path that is up{why}", self.policy.revision);
+            return Refused { by_policy: true, why };
         }
-        if graph.reachable(f, t) {
+        Refused::network(if graph.reachable(f, t) {
             format!("{to} is more than 2 relays away over the links that are up")
         } else {
             format!("no links that are up lead from {from} to {to}")
-        }
+        })
     }
 
     /// The chosen path, then the backup that shares least with it, then the rest by score.

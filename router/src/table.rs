@@ -40,7 +40,16 @@ pub struct Route {
     /// Since when.
     pub since: Time,
     /// Why no path may carry calls, when none may.
-    pub refused: Option<String>,
+    pub refused: Option<Refused>,
+}
+
+/// Why no path may carry calls.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Refused {
+    /// Paths are up, but the operators' rules keep calls off all of them. Otherwise it is the network.
+    pub by_policy: bool,
+    /// The sentence.
+    pub why: String,
 }
 
 /// A path and what speaks for it.
@@ -123,6 +132,18 @@ impl RouteTable {
     /// Whether it holds exactly these routes.
     pub(crate) fn holds(&self, routes: &[Route]) -> bool {
         self.routes == routes
+    }
+}
+
+impl Refused {
+    pub(crate) fn network(why: String) -> Self {
+        Self { by_policy: false, why }
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
     }
 }
 

@@ -140,7 +140,8 @@ fn the_destination_dies_and_calls_are_refused_with_a_reason() {
     let table = world.router.table();
     let route = table.route(&region(VIRGINIA), &Class::voice()).unwrap();
     assert!(route.ranked.is_empty());
-    assert_eq!(route.refused.as_deref(), Some("no live node in us-east-1"));
+    let refused = route.refused.clone().unwrap();
+    assert_eq!((refused.by_policy, refused.why.as_str()), (false, "no live node in us-east-1"));
 }
 
 #[test]
@@ -156,7 +157,8 @@ fn a_policy_that_leaves_no_path_refuses_calls_and_names_the_rule() {
     );
     let table = world.router.table();
     let refused = table.route(&region(VIRGINIA), &Class::voice()).unwrap().refused.clone().unwrap();
-    assert!(refused.contains("revision 3") && refused.contains("\"stay\""), "{refused}");
+    assert!(refused.by_policy, "{refused}");
+    assert!(refused.why.contains("revision 3") && refused.why.contains("\"stay\""), "{refused}");
 }
 
 #[test]
@@ -226,7 +228,7 @@ fn explain_shows_all_paths_and_what_became_of_them() {
     let other = explain(VIRGINIA, CALIFORNIA);
     assert_eq!(other.chosen.unwrap().to_string(), "us-east-1 > us-west-1");
     assert!(other.note.contains("us-east-1 remembers"), "{}", other.note);
-    assert_eq!(explain(OREGON, "mars").refused.as_deref(), Some("no region mars is known"));
+    assert_eq!(explain(OREGON, "mars").refused.unwrap().why, "no region mars is known");
 }
 
 #[test]

@@ -92,7 +92,7 @@ pub(super) fn route(home: &Region, epoch: u64, route: &Route) -> wire::Route {
         to: to.to_string(),
         class: class.to_string(),
         ranked: ranked.iter().enumerate().map(|(rank, path)| candidate(listed(rank), path)).collect(),
-        reason: refused.clone().unwrap_or_else(|| reason.to_string()),
+        reason: refused.as_ref().map_or_else(|| reason.to_string(), |refused| refused.why.clone()),
         since_us: since.micros(),
         epoch,
     }
@@ -137,7 +137,7 @@ pub(super) fn explanation(control: &Control, explanation: &Explanation) -> wire:
             to: to.to_string(),
             class: class.to_string(),
             ranked: ranked.cloned().collect(),
-            reason: refused.clone().unwrap_or_else(|| reason.clone()),
+            reason: refused.as_ref().map_or_else(|| reason.clone(), |refused| refused.why.clone()),
             since_us: since.map(Time::micros).unwrap_or_default(),
             epoch: control.router().table().epoch,
         }),

@@ -227,6 +227,7 @@ impl Context {
             if let Some(path) = path.as_ref().filter(|_| self.record) {
                 engine.note(Note::SetOut {
                     call_id: self.request.call_id().to_owned(),
+                    called: self.request.uri().to_owned(),
                     path: path.clone(),
                     attempt: n + 1,
                     route_epoch: engine.view.table.epoch,

@@ -47,6 +47,8 @@ pub enum Note {
     SetOut {
         /// The call.
         call_id: String,
+        /// Whom it calls: the Request-URI. A person's: not for a log that was not asked for it.
+        called: String,
         /// The path that it was given.
         path: Path,
         /// 1 for the first path, 2 when that one was silent, …

@@ -1,7 +1,7 @@
 //! From a decision to legs: to which addresses a request may go, in which order, and with which Routes.
 
 use super::{decide::Decision, refusal::Refusal, site::Site, view::View};
-use ringway_router::{Class, Path, Reason, Region, Route};
+use ringway_router::{Class, Path, Region, Route};
 use std::{collections::VecDeque, net::SocketAddr};
 
 /// Paths beyond these are not tried for one request.
@@ -92,10 +92,9 @@ fn ingress(
 
 /// Why a route has no path that can be used from here.
 fn refusal_of(route: &Route) -> Refusal {
-    let by_policy = matches!(&route.reason, Reason::Gone { obstacle, .. } if obstacle.is_policy());
     match &route.refused {
-        Some(why) if by_policy => Refusal::Forbidden(why.clone()),
-        Some(why) => Refusal::NoPath(why.clone()),
+        Some(refused) if refused.by_policy => Refusal::Forbidden(refused.why.clone()),
+        Some(refused) => Refusal::NoPath(refused.why.clone()),
         None => Refusal::NoPath(format!("no live node on any path to {}", route.to)),
     }
 }
