@@ -2,7 +2,7 @@
 
 use ringway_lab::{
     phone::{CallReport, Phone, PhoneConfig, PhoneEvent},
-    world::World,
+    world::{Node, World},
 };
 use std::time::Duration;
 use tokio::{sync::mpsc, time::timeout};
@@ -26,7 +26,7 @@ impl Phones {
             let region = world.region(name).expect("the whitepaper has it");
             PhoneConfig {
                 address: region.phone(),
-                proxies: region.nodes().iter().map(|node| node.sip()).collect(),
+                proxies: region.nodes().iter().map(Node::sip).collect(),
                 domain: world.spec().mesh_domain.clone(),
                 ring: Duration::from_millis(50),
             }
