@@ -210,6 +210,7 @@ fn metrics() -> String {
     ] {
         metrics.note(&note);
     }
+    metrics.transactions(0).set(1);
     metrics.probe_dropped("stranger");
     metrics.mesh_refused("forged");
     metrics.link_up.with_label_values(&["us-west-2", "us-east-1"]).set(1);

@@ -4,6 +4,7 @@
 pub mod chance;
 pub mod clock;
 pub mod config;
+pub mod dns;
 pub mod http;
 pub mod identity;
 pub mod log;

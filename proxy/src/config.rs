@@ -47,6 +47,10 @@ pub struct Sip {
     pub listen: SocketAddr,
     /// What stands in our Via when it is not `listen`.
     pub advertise: Option<SocketAddr>,
+    /// Threads that treat SIP, each with a socket of its own; 0: one a core. More than one only where one does not do:
+    /// what the kernel gives to the wrong one has to be handed over.
+    #[serde(default = "defaults::workers")]
+    pub workers: usize,
     /// A proxy of the mesh that did not answer an INVITE for so long is silent: the next path is tried as well.
     #[serde(default = "defaults::hop_timeout_ms")]
     pub hop_timeout_ms: u64,
@@ -128,6 +132,13 @@ impl Mesh {
 }
 
 impl Sip {
+    /// How many workers to start.
+    #[must_use]
+    pub fn worker_count(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        if self.workers == 0 { cores() } else { self.workers }
+    }
+
     /// # Errors
     /// A value that cannot work.
     pub fn check(&self) -> Result<(), Unsound> {
@@ -137,6 +148,7 @@ impl Sip {
         if self.advertise.is_some_and(|address| address.ip().is_unspecified() || address.port() == 0) {
             return Err(("sip.advertise", "not an address that somebody can answer to".into()));
         }
+        within("sip.workers", self.workers as u64, 0, 256)?;
         within("sip.hop_timeout_ms", self.hop_timeout_ms, 50, 32_000)?;
         within("sip.edge_timeout_ms", self.edge_timeout_ms, 50, 32_000)?;
         within("sip.timer_c_s", self.timer_c_s, 181, 86_400)
@@ -191,6 +203,9 @@ fn within(key: &'static str, value: u64, low: u64, high: u64) -> Result<(), Unso
 }
 
 mod defaults {
+    pub(super) fn workers() -> usize {
+        1
+    }
     pub(super) fn probe_interval_ms() -> u64 {
         100
     }

@@ -3,7 +3,7 @@
 use crate::core::output::{Dropped, HopSign, Note};
 use prometheus::{
     GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry, core::Collector,
+    Registry, core::Collector, proto::MetricFamily,
 };
 
 /// Buckets for the first answer of a hop, seconds: from a link within a region to Timer A's third copy.
@@ -28,8 +28,9 @@ pub struct Metrics {
     policy_refused: IntCounter,
     route_changes: IntCounter,
     send_failed: IntCounter,
-    /// Transactions that are not over.
-    pub transactions: IntGauge,
+    transactions: IntGaugeVec,
+    kernel_dropped: IntCounter,
+    hand_over_dropped: IntCounter,
     /// Epoch of the active route table.
     pub route_epoch: IntGauge,
     /// Revision of the active policy.
@@ -90,15 +91,27 @@ impl Metrics {
             policy_refused: counter(r, "policy_refused_total", "Policy documents refused")?,
             route_changes: counter(r, "route_changes_total", "Times that a chosen path changed")?,
             send_failed: counter(r, "sip_send_failed_total", "Datagrams that the system did not take")?,
-            transactions: gauge(r, "sip_transactions_active", "Transactions that are not over")?,
+            transactions: int_gauges(
+                r,
+                "sip_transactions_active",
+                "Transactions that are not over",
+                &["worker"],
+            )?,
+            kernel_dropped: counter(
+                r,
+                "sip_kernel_dropped_total",
+                "Datagrams that the kernel dropped because the socket was full",
+            )?,
+            hand_over_dropped: counter(
+                r,
+                "sip_hand_over_dropped_total",
+                "Datagrams that a worker had no room for",
+            )?,
             route_epoch: gauge(r, "route_epoch", "Epoch of the active route table")?,
             policy_revision: gauge(r, "policy_revision", "Revision of the active policy")?,
             nodes_live: gauge(r, "nodes_live", "Nodes that are heard of, this one included")?,
             streams_open: gauge(r, "mesh_streams_open", "Streams to other nodes")?,
-            link_up: registered(
-                r,
-                IntGaugeVec::new(Opts::new("link_up", "1 while the link carries"), &["from", "to"])?,
-            )?,
+            link_up: int_gauges(r, "link_up", "1 while the link carries", &["from", "to"])?,
             link_rtt: gauges(r, "link_rtt_seconds", "Median round trip", &["from", "to"])?,
             link_loss: gauges(r, "link_loss_ratio", "Loss one way, as the router takes it", &["from", "to"])?,
             control_busy: registered(
@@ -176,6 +189,32 @@ impl Metrics {
         self.send_failed.inc();
     }
 
+    /// A worker's transactions that are not over, for it to set.
+    #[must_use]
+    pub fn transactions(&self, worker: usize) -> IntGauge {
+        self.transactions.with_label_values(&[worker.to_string().as_str()])
+    }
+
+    /// Transactions that are not over, of all workers.
+    #[must_use]
+    pub fn transactions_active(&self) -> u64 {
+        let families = self.transactions.collect();
+        let gauges = families.iter().flat_map(MetricFamily::get_metric);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
+        let sum = gauges.map(|metric| metric.get_gauge().get_value() as u64).sum();
+        sum
+    }
+
+    /// The kernel dropped datagrams because the socket was full.
+    pub fn kernel_dropped(&self, count: u32) {
+        self.kernel_dropped.inc_by(u64::from(count));
+    }
+
+    /// A worker had no room for a datagram.
+    pub fn hand_over_dropped(&self) {
+        self.hand_over_dropped.inc();
+    }
+
     /// Requests that opened a dialog, so far.
     #[must_use]
     pub fn calls(&self) -> u64 {
@@ -215,4 +254,13 @@ fn gauges(
     labels: &[&str],
 ) -> Result<GaugeVec, prometheus::Error> {
     registered(registry, GaugeVec::new(Opts::new(name, help), labels)?)
+}
+
+fn int_gauges(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> Result<IntGaugeVec, prometheus::Error> {
+    registered(registry, IntGaugeVec::new(Opts::new(name, help), labels)?)
 }

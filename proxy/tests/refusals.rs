@@ -212,32 +212,39 @@ fn strangers_get_no_answer_and_are_counted() {
 }
 
 #[test]
-fn what_is_no_message_is_dropped_and_counted() {
+fn what_is_no_message_is_dropped_counted_and_refused_where_it_can_be() {
     let good = ask("INVITE", NUMBER).text();
     let mut long = ask("INVITE", NUMBER);
     long.body = "x".repeat(70_000);
-    let bad: Vec<Vec<u8>> = vec![
-        b"\x16\x03\x01\x02\x00\x01\x00".to_vec(),
-        b"hello\r\n\r\n".to_vec(),
-        vec![0xff; 1_500],
-        good.as_bytes()[..good.len() / 2].to_vec(),
-        good.replace("Content-Length: 0", "Content-Length: 99").into_bytes(),
-        good.replace("Content-Length: 0", "Content-Length: -1").into_bytes(),
-        good.replace("CSeq: 1 INVITE", "CSeq: 1 BYE").into_bytes(),
-        good.replace("Call-ID: r1\r\n", "").into_bytes(),
-        good.replace("SIP/2.0\r\n", "SIP/3.0\r\n").into_bytes(),
-        long.text().into_bytes(),
+    let bad: Vec<(Option<u16>, Vec<u8>)> = vec![
+        (None, b"\x16\x03\x01\x02\x00\x01\x00".to_vec()),
+        (None, b"hello\r\n\r\n".to_vec()),
+        (None, vec![0xff; 1_500]),
+        (Some(400), good.as_bytes()[..good.len() / 2].to_vec()),
+        (Some(400), good.replace("Content-Length: 0", "Content-Length: 99").into_bytes()),
+        (Some(400), good.replace("Content-Length: 0", "Content-Length: -1").into_bytes()),
+        (Some(400), good.replace("CSeq: 1 INVITE", "CSeq: 1 BYE").into_bytes()),
+        (Some(400), good.replace("Call-ID: r1\r\n", "").into_bytes()),
+        (Some(505), good.replace("SIP/2.0\r\n", "SIP/3.0\r\n").into_bytes()),
+        (Some(513), long.text().into_bytes()),
     ];
     let mut world = fair();
     let count = bad.len();
-    for datagram in bad {
+    for (status, datagram) in bad {
+        let stranger = SocketAddr::from(([203, 0, 113, 9], 5060));
+        let before = world.wire.len();
+        world.feed(Oregon, Input::Datagram { from: stranger, bytes: datagram.clone().into() });
+        assert_eq!(world.wire.len(), before, "a stranger is told nothing");
         world.feed(Oregon, Input::Datagram { from: CALLER.edge(1), bytes: datagram.into() });
+        let told = world.wire.get(before).and_then(|packet| packet.sip.status());
+        assert_eq!(told, status, "after {before}");
     }
+    let count = 2 * count;
     assert_eq!(world.drops(Oregon, Dropped::Malformed), count);
     // Line ends are a keepalive, and no fault (RFC 5626 §3.5.1).
     world.feed(Oregon, Input::Datagram { from: CALLER.edge(1), bytes: "\r\n\r\n".into() });
     assert_eq!(world.drops(Oregon, Dropped::Malformed), count);
-    assert_eq!((world.wire.len(), world.transactions()), (0, 0));
+    assert_eq!(world.transactions(), 0);
     // And the proxy is well.
     world.call("c1");
     world.settle();

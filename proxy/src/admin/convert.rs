@@ -26,7 +26,7 @@ pub(super) fn status(control: &Control) -> wire::Status {
         route_made_at_us: table.made_at.micros(),
         nodes_live: count(nodes.len()),
         regions_live: count(regions.len()),
-        transactions_active: u64::try_from(metrics.transactions.get()).unwrap_or(0),
+        transactions_active: metrics.transactions_active(),
         calls_total: metrics.calls(),
     }
 }

@@ -89,7 +89,7 @@ impl Control {
             && published.draining == self.is_draining();
         if !same {
             let view = View { table, neighbors, peers, draining: self.is_draining() };
-            self.handle.view().store(Arc::new(view));
+            self.handle.publish(view);
         }
     }
 

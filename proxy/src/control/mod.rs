@@ -13,6 +13,7 @@ use crate::{
     mesh::stream::{Origin, StreamId},
     metrics::Metrics,
     probe::service::{Roster, Windows},
+    worker::Wakers,
 };
 use arc_swap::ArcSwap;
 use ringway_node::{
@@ -24,7 +25,7 @@ use std::{
     hash::{DefaultHasher, Hash as _, Hasher as _},
     net::IpAddr,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -82,6 +83,7 @@ struct Shared {
     metrics: Metrics,
     hops: HopBook,
     view: ArcSwap<View>,
+    wakers: OnceLock<Wakers>,
     seed: u64,
     count: AtomicU64,
 }
@@ -96,6 +98,7 @@ impl Handle {
             metrics,
             hops: HopBook::default(),
             view: ArcSwap::new(view),
+            wakers: OnceLock::new(),
             seed,
             count: AtomicU64::new(0),
         };
@@ -146,6 +149,21 @@ impl Handle {
     #[must_use]
     pub fn view(&self) -> &ArcSwap<View> {
         &self.shared.view
+    }
+
+    /// Publishes another view and wakes the workers to look at it.
+    pub fn publish(&self, view: View) {
+        self.shared.view.store(Arc::new(view));
+        for waker in self.shared.wakers.get().into_iter().flat_map(|wakers| wakers.iter()) {
+            // A worker that cannot be woken looks before its next message all the same.
+            let _ = waker.wake();
+        }
+    }
+
+    /// Whom to wake; set once, by the workers.
+    pub fn set_wakers(&self, wakers: Wakers) {
+        let first = self.shared.wakers.set(wakers).is_ok();
+        assert!(first, "the workers are started once");
     }
 
     /// A new stream's name.

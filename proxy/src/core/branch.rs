@@ -62,6 +62,14 @@ impl Mint {
         format!("{:016x}", hasher.finish())
     }
 
+    /// Likewise for a datagram that is no message.
+    #[must_use]
+    pub fn tag_of(&self, datagram: &[u8]) -> String {
+        let mut hasher = DefaultHasher::new();
+        (self.seed, datagram).hash(&mut hasher);
+        format!("{:016x}", hasher.finish())
+    }
+
     /// RFC 3261 §16.11: the branch of a request forwarded without state is a function of the request, so that a
     /// retransmission gets the same one.
     #[must_use]

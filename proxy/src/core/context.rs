@@ -10,7 +10,7 @@ use super::{
     forward::Passage,
     output::{HopSign, Note},
     plan::{Hop, Leg, plan},
-    upstream::Upstream,
+    upstream::{Upstream, Word},
 };
 use ringway_router::Region;
 use ringway_sip::{Message, Method, ServerId};
@@ -47,7 +47,7 @@ pub(super) struct Context {
     plan: VecDeque<Leg>,
     attempts: Vec<Attempt>,
     phase: Phase,
-    passed: Option<Message>,
+    passed: Option<Word>,
     timer_c: Option<Instant>,
     /// Transactions that are not over.
     live: usize,
@@ -109,7 +109,7 @@ impl Context {
         engine.note(Note::Absorbed);
         let upstream = Upstream::of_copy(id, copy, from, &engine.site.limits);
         match &self.passed {
-            Some(message) => upstream.pass(engine, now, message),
+            Some(word) => upstream.pass(engine, now, word),
             None if copy.method() == Method::Invite => engine.answer(now, id, copy, from, 100, "Trying"),
             None => {}
         }

@@ -37,6 +37,8 @@ pub(super) const PATH_FAILED: Name<'static> = Name::Other("Ringway-Path-Failed")
 /// See the module.
 pub(super) struct Engine {
     pub(super) site: Arc<Site>,
+    /// The sent-by of our Via, as it is written: a message without this text has not been here.
+    pub(super) own_via: String,
     pub(super) view: Arc<View>,
     pub(super) mint: Mint,
     pub(super) layer: Layer,

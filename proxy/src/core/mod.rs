@@ -25,7 +25,7 @@ use context::Context;
 use decide::Source;
 use engine::{Engine, Key, Timer};
 use output::{Dropped, Note, Output};
-use ringway_sip::{ClientId, Layer, Message, ParseError, ServerId, transaction};
+use ringway_sip::{ClientId, Layer, Message, ParseError, ServerId, Skeleton, transaction};
 use site::Site;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
@@ -67,7 +67,8 @@ impl Proxy {
     #[must_use]
     pub fn new(site: Arc<Site>, view: Arc<View>, seed: u64) -> Self {
         let engine = Engine {
-            layer: Layer::new(site.timing),
+            layer: Layer::with_seed(site.timing, seed),
+            own_via: site.sent_by.to_string(),
             site,
             view,
             mint: Mint::new(seed),
@@ -82,7 +83,7 @@ impl Proxy {
     /// Takes one input.
     pub fn handle(&mut self, now: Instant, input: Input) {
         match input {
-            Input::Datagram { from, bytes } => self.on_datagram(now, from, bytes),
+            Input::Datagram { from, bytes } => self.on_datagram(now, from, &bytes),
             Input::Unreachable(to) => self.engine.layer.transport_failed(now, to),
             Input::View(view) => self.on_view(now, view),
             Input::Tick => self.on_tick(now),
@@ -125,17 +126,30 @@ impl Proxy {
         self.transactions() + indexed + noted == 0
     }
 
-    fn on_datagram(&mut self, now: Instant, from: SocketAddr, bytes: Bytes) {
-        let message = match Message::parse(bytes, &self.engine.site.limits) {
+    fn on_datagram(&mut self, now: Instant, from: SocketAddr, bytes: &Bytes) {
+        let source = Source::of(from, &self.engine.site, &self.engine.view);
+        let message = match Message::parse(bytes.clone(), &self.engine.site.limits) {
             Ok(message) => message,
             Err(ParseError::KeepAlive) => return,
-            Err(_) => return self.engine.note(Note::Dropped(Dropped::Malformed)),
+            Err(error) => return self.on_malformed(from, source, bytes, error),
         };
-        let source = Source::of(from, &self.engine.site, &self.engine.view);
         match (source, message.is_request()) {
             (Source::Stranger, true) => self.engine.note(Note::Dropped(Dropped::StrangerRequest)),
             (Source::Stranger, false) => self.engine.note(Note::Dropped(Dropped::StrangerResponse)),
             (Source::Mesh | Source::Edge, _) => self.engine.layer.receive(now, from, message),
+        }
+    }
+
+    /// What does not parse is dropped; one of ours is told why, where it can be told at all, so that it stops.
+    fn on_malformed(&mut self, from: SocketAddr, source: Source, bytes: &[u8], error: ParseError) {
+        self.engine.note(Note::Dropped(Dropped::Malformed));
+        if source == Source::Stranger {
+            return;
+        }
+        let Some(skeleton) = Skeleton::read(bytes) else { return };
+        let tag = self.engine.mint.tag_of(bytes);
+        if let Some(bytes) = skeleton.refuse(error, from, &tag) {
+            self.engine.out.push_back(Output::Send { to: skeleton.via().reply_to(from), bytes });
         }
     }
 

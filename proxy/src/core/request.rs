@@ -11,6 +11,7 @@ use super::{
     plan::{Hop, Leg, plan},
     refusal::Refusal,
 };
+use memchr::memmem;
 use ringway_sip::{Message, Method, Name, Reply, ServerId};
 use std::{net::SocketAddr, time::Instant};
 
@@ -98,8 +99,8 @@ impl Proxy {
         let (site, view) = (&self.engine.site, &self.engine.view);
         let mark = self.engine.mint.mark(request);
         // RFC 3261 §16.3 step 4: our Via with the same mark is a loop, with another one a spiral.
-        let looped = request.vias().flatten().any(|via| site.is_own_via(&via) && mark.is_in(via.branch()));
-        if looped {
+        let own = memmem::find(request.raw(), self.engine.own_via.as_bytes()).is_some();
+        if own && request.vias().flatten().any(|via| site.is_own_via(&via) && mark.is_in(via.branch())) {
             return Err(Refusal::Loop);
         }
         let decision = decide(request, source, site, view)?;
@@ -121,6 +122,7 @@ type Judgment = (Decision, std::collections::VecDeque<Leg>);
 
 /// The token that the ingress put on its Via.
 fn ingress_token(request: &Message) -> Option<Token> {
+    memmem::find(request.raw(), Token::PARAM.as_bytes())?;
     request.vias().flatten().find_map(|via| Token::parse(via.param(Token::PARAM)??))
 }
 

@@ -6,6 +6,13 @@ use bytes::Bytes;
 use ringway_sip::{Limits, Message, Name, ServerId};
 use std::{net::SocketAddr, time::Instant};
 
+/// A response that goes up, as the first copy of the request wants it. It is parsed again only for the others.
+#[derive(Clone)]
+pub(super) struct Word {
+    pub(super) code: u16,
+    pub(super) bytes: Bytes,
+}
+
 /// One server transaction of a request.
 pub(super) struct Upstream {
     id: ServerId,
@@ -31,14 +38,17 @@ impl Upstream {
         Self { id, vias: Some(vias) }
     }
 
-    /// Answers with `message`, under the Vias of this copy.
-    pub(super) fn pass(&self, engine: &mut Engine, now: Instant, message: &Message) {
-        let bytes = self.dress(message);
-        engine.layer.respond(now, self.id, message.status().unwrap_or(0), bytes);
+    /// Answers with `word`, under the Vias of this copy.
+    pub(super) fn pass(&self, engine: &mut Engine, now: Instant, word: &Word) {
+        let bytes = self.dress(word);
+        engine.layer.respond(now, self.id, word.code, bytes);
     }
 
-    fn dress(&self, message: &Message) -> Bytes {
-        let Some(vias) = &self.vias else { return message.raw().clone() };
+    fn dress(&self, word: &Word) -> Bytes {
+        let Some(vias) = &self.vias else { return word.bytes.clone() };
+        let Ok(message) = Message::parse(word.bytes.clone(), &Limits::NONE) else {
+            unreachable!("a response with its top Via taken off, and another below, is still one");
+        };
         let mut edit = message.edit();
         edit.remove(Name::Via);
         for via in vias.iter().rev() {

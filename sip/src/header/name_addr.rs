@@ -1,6 +1,6 @@
 //! `"Display" <sip:user@host>;tag=…`: From, To, Contact, Route, Record-Route, Path (RFC 3261 §20.10, §25.1).
 
-use crate::header::scan::quoted_end;
+use crate::header::scan::{quoted_end, quotes_close};
 use crate::header::{Params, Uri, trim};
 use crate::message::ParseError;
 
@@ -31,11 +31,17 @@ impl<'a> NameAddr<'a> {
                 let close = memchr::memchr(b'>', &text.as_bytes()[open..]).ok_or(INVALID)? + open;
                 (trim(&text[..open]), &text[open + 1..close], trim(&text[close + 1..]))
             }
-            // RFC 3261 §20: without angle brackets, everything behind a semicolon belongs to the header.
-            Some(semicolon) => ("", trim(&text[..semicolon]), &text[semicolon..]),
-            None => ("", text, ""),
+            semicolon => {
+                // RFC 3261 §20: without angle brackets, everything behind a semicolon belongs to the header, and a
+                // URI with a comma or a question mark may not stand at all.
+                let (uri, params) = text.split_at(semicolon.unwrap_or(text.len()));
+                if memchr::memchr2(b',', b'?', uri.as_bytes()).is_some() {
+                    return Err(INVALID);
+                }
+                ("", trim(uri), params)
+            }
         };
-        if !params.is_empty() && !params.starts_with(';') {
+        if (!params.is_empty() && !params.starts_with(';')) || !quotes_close(params) {
             return Err(INVALID);
         }
         Ok(NameAddr { display, uri: Uri::parse(uri)?, params: Params::new(params) })
@@ -87,6 +93,8 @@ mod tests {
             "<sip:a b@h>",
             "\"a\" b <sip:a@h>",
             "a \"b <sip:a@h>",
+            "sip:a@h?Route=%3Csip:b%3E",
+            "<sip:a@h>;x=\"y",
         ] {
             assert!(NameAddr::parse(text).is_err(), "{text:?}");
         }

@@ -1,6 +1,8 @@
 //! The small steps of the grammar that every header shares: linear white space, tokens, quoted strings, and
 //! host with port (RFC 3261 §25.1).
 
+use std::net::{IpAddr, Ipv6Addr};
+
 use crate::header::number;
 
 /// Linear white space with its folds: SP, HT, and the CRLF of a continued line.
@@ -36,33 +38,69 @@ pub(crate) fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|&byte| TOKEN[usize::from(byte)])
 }
 
-const TOKEN: [bool; 256] = {
+/// Whether `byte` may stand in the scheme of a URI (RFC 3261 §25.1).
+pub(crate) fn is_scheme(byte: u8) -> bool {
+    SCHEME[usize::from(byte)]
+}
+
+static TOKEN: [bool; 256] = alphanumerics_and(b"-.!%*_+`'~");
+static SCHEME: [bool; 256] = alphanumerics_and(b"+-.");
+/// With the underscore that real networks use.
+static HOST: [bool; 256] = alphanumerics_and(b".-_");
+
+const fn alphanumerics_and(marks: &[u8]) -> [bool; 256] {
     let mut table = [false; 256];
     let mut byte = 0_u8;
     while byte.is_ascii() {
-        table[byte as usize] = byte.is_ascii_alphanumeric()
-            || matches!(byte, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~');
+        table[byte as usize] = byte.is_ascii_alphanumeric();
         byte += 1;
     }
+    let mut mark = 0;
+    while mark < marks.len() {
+        table[marks[mark] as usize] = true;
+        mark += 1;
+    }
     table
-};
+}
 
 /// The position after the closing quote of the quoted string that opens at `open`; the end of `bytes` when it
 /// never closes.
 pub(crate) fn quoted_end(bytes: &[u8], open: usize) -> usize {
+    closing_quote(bytes, open).map_or(bytes.len(), |close| close + 1)
+}
+
+/// Whether every quoted string in `text` closes. Behind one that does not, nothing can be added.
+pub(crate) fn quotes_close(text: &str) -> bool {
+    let mut rest = text.as_bytes();
+    while let Some(open) = memchr::memchr(b'"', rest) {
+        let Some(close) = closing_quote(rest, open) else { return false };
+        rest = &rest[close + 1..];
+    }
+    true
+}
+
+fn closing_quote(bytes: &[u8], open: usize) -> Option<usize> {
     let mut at = open + 1;
-    while at < bytes.len() {
-        match bytes[at] {
-            b'"' => return at + 1,
+    loop {
+        match bytes.get(at)? {
+            b'"' => return Some(at),
             b'\\' => at += 2,
             _ => at += 1,
         }
     }
-    bytes.len()
 }
 
 /// Splits `host [":" port]`, white space allowed around the colon. The host keeps its brackets.
 pub(crate) fn host_port(text: &str) -> Option<(&str, Option<u16>)> {
+    // The usual form, neither white space nor brackets, in one pass.
+    let end = text.bytes().position(|byte| !HOST[usize::from(byte)]).unwrap_or(text.len());
+    let (host, rest) = text.split_at(end);
+    match rest.strip_prefix(':').map(number) {
+        _ if host.is_empty() => {}
+        None if rest.is_empty() => return Some((host, None)),
+        Some(Some(port)) => return Some((host, Some(port))),
+        None | Some(None) => {}
+    }
     let text = trim(text);
     let host_end = if text.starts_with('[') {
         memchr::memchr(b']', text.as_bytes())? + 1
@@ -80,18 +118,26 @@ pub(crate) fn host_port(text: &str) -> Option<(&str, Option<u16>)> {
     }
 }
 
-/// `host` without the brackets of an IPv6 reference.
-pub(crate) fn unbracketed(host: &str) -> &str {
-    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
+/// `host` as an address, if it is one. An IPv6 address may have its brackets or not: `received` is written both ways
+/// (RFC 5118 §4.5).
+pub(crate) fn ip_of(host: &str) -> Option<IpAddr> {
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    bare.parse().ok().or_else(|| ipv6(bare).map(IpAddr::V6))
 }
 
-/// Letters, digits, dots and hyphens (and the underscore that real networks use), or a bracketed IPv6 address.
+/// RFC 5118 §4.10: the grammar of RFC 3261 lets a third colon stand in front of an IPv4 tail. It means nothing, and
+/// we have to bear it.
+fn ipv6(text: &str) -> Option<Ipv6Addr> {
+    text.parse().ok().or_else(|| {
+        let (head, tail) = text.split_once(":::").filter(|(_, tail)| tail.contains('.'))?;
+        format!("{head}::{tail}").parse().ok()
+    })
+}
+
+/// A name or an IPv4 address, or a bracketed IPv6 address.
 fn is_host(host: &str) -> bool {
     match host.strip_prefix('[') {
-        Some(rest) => rest.strip_suffix(']').is_some_and(|ip| ip.parse::<std::net::Ipv6Addr>().is_ok()),
-        None => {
-            let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
-            !host.is_empty() && host.bytes().all(allowed)
-        }
+        Some(rest) => rest.strip_suffix(']').is_some_and(|ip| ipv6(ip).is_some()),
+        None => !host.is_empty() && host.bytes().all(|byte| HOST[usize::from(byte)]),
     }
 }

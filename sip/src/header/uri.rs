@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::header::scan::{host_port, is_lws, unbracketed};
+use crate::header::scan::{host_port, ip_of, is_lws, is_scheme};
 use crate::header::{Params, trim};
 use crate::message::ParseError;
 
@@ -35,15 +35,11 @@ impl<'a> Uri<'a> {
 
     fn split(text: &'a str) -> Option<Uri<'a>> {
         let text = trim(text);
-        let colon = memchr::memchr(b':', text.as_bytes())?;
+        let colon =
+            text.bytes().position(|byte| !is_scheme(byte)).filter(|&end| text.as_bytes()[end] == b':')?;
         let (scheme, rest) = (&text[..colon], &text[colon + 1..]);
-        let scheme_ok = scheme.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
         let starts_ok = scheme.as_bytes().first().is_some_and(u8::is_ascii_alphabetic);
-        if !scheme_ok
-            || !starts_ok
-            || rest.is_empty()
-            || rest.bytes().any(|b| is_lws(b) || matches!(b, b'<' | b'>'))
-        {
+        if !starts_ok || rest.is_empty() || rest.bytes().any(|b| is_lws(b) || matches!(b, b'<' | b'>')) {
             return None;
         }
         let uri = Uri {
@@ -62,10 +58,11 @@ impl<'a> Uri<'a> {
     fn split_sip(mut self, rest: &'a str) -> Option<Uri<'a>> {
         // RFC 3261 §25.1: an at sign anywhere else must be escaped, so the first one ends the user part, which may
         // itself hold semicolons and question marks.
-        let rest = match rest.split_once('@') {
-            Some((user, rest)) => {
-                let (user, password) = match user.split_once(':') {
-                    Some((user, password)) => (user, Some(password)),
+        let rest = match memchr::memchr(b'@', rest.as_bytes()) {
+            Some(at) => {
+                let (user, rest) = (&rest[..at], &rest[at + 1..]);
+                let (user, password) = match memchr::memchr(b':', user.as_bytes()) {
+                    Some(colon) => (&user[..colon], Some(&user[colon + 1..])),
                     None => (user, None),
                 };
                 (self.user, self.password) = (Some(user).filter(|user| !user.is_empty()), password);
@@ -74,8 +71,12 @@ impl<'a> Uri<'a> {
             }
             None => rest,
         };
-        let (rest, headers) = rest.split_once('?').unwrap_or((rest, ""));
-        let (host, params) = rest.split_at(memchr::memchr(b';', rest.as_bytes()).unwrap_or(rest.len()));
+        let host_end = rest.bytes().position(|byte| matches!(byte, b';' | b'?')).unwrap_or(rest.len());
+        let (host, rest) = rest.split_at(host_end);
+        let (params, headers) = match memchr::memchr(b'?', rest.as_bytes()) {
+            Some(mark) => (&rest[..mark], &rest[mark + 1..]),
+            None => (rest, ""),
+        };
         (self.host, self.port) = host_port(host)?;
         (self.params, self.headers) = (Params::new(params), headers);
         Some(self)
@@ -93,7 +94,7 @@ impl<'a> Uri<'a> {
 
     /// The host as an address, if it is one.
     pub fn ip(&self) -> Option<IpAddr> {
-        unbracketed(self.host).parse().ok()
+        ip_of(self.host)
     }
 
     /// The URI parameter of that name, as in [`Params::find`].

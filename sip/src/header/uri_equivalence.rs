@@ -23,6 +23,7 @@ impl Uri<'_> {
             && same_params(self.params, other.params)
             && same_params(other.params, self.params)
             && same_headers(self.headers, other.headers)
+            && same_headers(other.headers, self.headers)
     }
 }
 
@@ -133,6 +134,7 @@ mod tests {
             ("sip:bob@phone21.boxesbybob.com", "sip:bob@192.0.2.4"),
             ("sip:carol@chicago.com;security=on", "sip:carol@chicago.com;security=off"),
             ("sip:a@h", "sips:a@h"),
+            ("sip:a@h?x=1&x=1", "sip:a@h?x=1&y=2"),
             ("sip:a%40@h", "sip:a@h"),
             ("tel:+1201", "tel:+1202"),
         ] {

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 
-use crate::header::scan::{host_port, is_lws, is_token, unbracketed};
+use crate::header::scan::{host_port, ip_of, is_lws, is_token, quotes_close};
 use crate::header::{Params, number, trim};
 use crate::message::ParseError;
 
@@ -26,21 +26,27 @@ impl<'a> Via<'a> {
 
     /// Reads one Via element. Errors: [`ParseError::Invalid`].
     pub fn parse(text: &'a str) -> Result<Via<'a>, ParseError> {
-        Via::split(text).ok_or(ParseError::Invalid("Via"))
+        Via::of_any_version(text)
+            .filter(|(version, _)| *version == "2.0")
+            .map(|(_, via)| via)
+            .ok_or(ParseError::Invalid("Via"))
     }
 
-    fn split(text: &'a str) -> Option<Via<'a>> {
+    /// The Via of a sender that may speak another version of SIP, who has to be told so.
+    pub(crate) fn of_any_version(text: &'a str) -> Option<(&'a str, Via<'a>)> {
         // RFC 3261 §25.1: white space may stand around each slash.
         let (protocol, rest) = text.split_once('/')?;
         let (version, rest) = rest.split_once('/')?;
-        if !trim(protocol).eq_ignore_ascii_case("SIP") || trim(version) != "2.0" {
+        let version = trim(version);
+        if !trim(protocol).eq_ignore_ascii_case("SIP") || !is_token(version.as_bytes()) {
             return None;
         }
         let rest = trim(rest);
         let (transport, rest) = rest.split_at(rest.bytes().position(is_lws)?);
         let (sent_by, params) = rest.split_at(memchr::memchr(b';', rest.as_bytes()).unwrap_or(rest.len()));
         let (host, port) = host_port(sent_by)?;
-        is_token(transport.as_bytes()).then_some(Via { transport, host, port, params: Params::new(params) })
+        let via = Via { transport, host, port, params: Params::new(params) };
+        (is_token(transport.as_bytes()) && quotes_close(params)).then_some((version, via))
     }
 
     /// The branch; empty when the sender gave none (RFC 2543).
@@ -50,7 +56,7 @@ impl<'a> Via<'a> {
 
     /// The address the request came from, as the next hop saw it.
     pub fn received(&self) -> Option<IpAddr> {
-        unbracketed(self.param("received")??).parse().ok()
+        ip_of(self.param("received")??)
     }
 
     /// RFC 3581: `None` = not asked for, `Some(None)` = asked for, `Some(Some(port))` = filled in.
@@ -65,7 +71,7 @@ impl<'a> Via<'a> {
 
     /// The host of sent-by, if it is an address and not a name.
     pub fn ip(&self) -> Option<IpAddr> {
-        unbracketed(self.host).parse().ok()
+        ip_of(self.host)
     }
 
     /// Where a response over datagrams goes when the request came from `source`. RFC 3261 §18.2.2 and RFC 3581 §4:
@@ -147,6 +153,7 @@ mod tests {
             "HTTP/2.0/UDP a",
             "SIP/2.0/UDP a:b",
             "SIP/2.0/UDP [::1",
+            "SIP/2.0/UDP a;branch=\"z9hG4bK",
         ] {
             assert!(Via::parse(text).is_err(), "{text:?}");
         }

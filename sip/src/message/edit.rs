@@ -146,9 +146,9 @@ impl<'a> Edit<'a> {
         let old = self.message.headers_end + 2..self.message.raw.len();
         let text = self.write(&[body]);
         self.replace(old, text);
-        self.set(Name::ContentLength, &body.len().to_string());
+        self.set_alone(Name::ContentLength, &body.len().to_string());
         if let Some(content_type) = content_type {
-            self.set(Name::ContentType, content_type);
+            self.set_alone(Name::ContentType, content_type);
         }
     }
 
@@ -172,6 +172,14 @@ impl<'a> Edit<'a> {
         }
         out.extend_from_slice(&raw[copied..]);
         Bytes::from(out)
+    }
+
+    /// As [`set`](Edit::set), and no second line of that name stays to say otherwise.
+    fn set_alone(&mut self, name: Name<'_>, value: &str) {
+        self.set(name, value);
+        let message = self.message;
+        let further = message.find_all(name).skip(1);
+        self.patches.extend(further.map(|line| Patch { range: line.range(), text: 0..0, kind: Kind::Cut }));
     }
 
     /// Where the line below the last Via begins.

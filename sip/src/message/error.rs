@@ -18,6 +18,9 @@ pub enum ParseError {
     /// More header lines than [`Limits::headers`](crate::Limits::headers).
     #[error("more header lines than the limit")]
     TooManyHeaders,
+    /// More Via values than [`Limits::vias`](crate::Limits::vias).
+    #[error("more Via values than the limit")]
+    TooManyVias,
     /// A CR or LF that is not part of a CRLF. Two readers would split such a message differently.
     #[error("a bare CR or LF in the header")]
     LineEnd,
@@ -58,6 +61,7 @@ impl ParseError {
             ParseError::MessageTooLong => "message_too_long",
             ParseError::LineTooLong => "line_too_long",
             ParseError::TooManyHeaders => "too_many_headers",
+            ParseError::TooManyVias => "too_many_vias",
             ParseError::LineEnd => "line_end",
             ParseError::StartLine => "start_line",
             ParseError::Version => "version",
@@ -69,5 +73,69 @@ impl ParseError {
             ParseError::MethodMismatch => "method_mismatch",
             ParseError::Truncated => "truncated",
         }
+    }
+
+    /// The status that the sender of a *request* with this fault deserves; `None` where silence is the answer. A
+    /// response with a fault is dropped (RFC 3261 §18.1.2). Whether the sender can be answered at all,
+    /// [`Skeleton`](crate::Skeleton) knows.
+    pub fn refusal(self) -> Option<u16> {
+        match self {
+            // Two readers would see two messages here: whom to answer, and what, is anybody's guess.
+            ParseError::KeepAlive | ParseError::LineEnd => None,
+            // RFC 3261 §21.5.7: the length of the message exceeded our capabilities.
+            ParseError::MessageTooLong
+            | ParseError::LineTooLong
+            | ParseError::TooManyHeaders
+            | ParseError::TooManyVias => Some(513),
+            // RFC 3261 §21.5.6.
+            ParseError::Version => Some(505),
+            // RFC 3261 §21.4.1; §18.3 for the body that is cut short.
+            ParseError::StartLine
+            | ParseError::HeaderLine
+            | ParseError::Unterminated
+            | ParseError::Missing(_)
+            | ParseError::Duplicate(_)
+            | ParseError::Invalid(_)
+            | ParseError::MethodMismatch
+            | ParseError::Truncated => Some(400),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::ParseError;
+
+    #[test]
+    fn every_reason_has_a_label_of_its_own() {
+        let all = [
+            ParseError::KeepAlive,
+            ParseError::MessageTooLong,
+            ParseError::LineTooLong,
+            ParseError::TooManyHeaders,
+            ParseError::TooManyVias,
+            ParseError::LineEnd,
+            ParseError::StartLine,
+            ParseError::Version,
+            ParseError::HeaderLine,
+            ParseError::Unterminated,
+            ParseError::Missing("To"),
+            ParseError::Duplicate("To"),
+            ParseError::Invalid("To"),
+            ParseError::MethodMismatch,
+            ParseError::Truncated,
+        ];
+        let labels: HashSet<_> = all.map(ParseError::label).into();
+        assert_eq!(labels.len(), all.len());
+    }
+
+    #[test]
+    fn what_is_too_much_is_told_apart_from_what_is_wrong() {
+        assert_eq!(ParseError::TooManyVias.refusal(), Some(513));
+        assert_eq!(ParseError::Missing("To").refusal(), Some(400));
+        assert_eq!(ParseError::Version.refusal(), Some(505));
+        assert_eq!(ParseError::KeepAlive.refusal(), None);
     }
 }

@@ -10,6 +10,8 @@ mod method;
 mod name;
 mod parse;
 mod reply;
+mod skeleton;
+mod top_via;
 
 use std::fmt;
 
@@ -18,6 +20,7 @@ use bytes::Bytes;
 use crate::header::{CSeq, Elements, NameAddr, Via, number};
 use name::OTHER;
 use parse::{Line, Start};
+use top_via::TopVia;
 
 pub use derived::{ack_for, cancel_for};
 pub use edit::Edit;
@@ -26,6 +29,9 @@ pub use limits::Limits;
 pub use method::Method;
 pub use name::Name;
 pub use reply::Reply;
+pub use skeleton::Skeleton;
+
+pub(crate) use parse::{ContentLength, header_line, line_end, logical_line};
 
 /// A message that has been parsed. Cheap to clone: the buffer is shared, only the index is copied.
 #[derive(Clone)]
@@ -35,6 +41,7 @@ pub struct Message {
     lines: Vec<Line>,
     /// Where the headers stand that every message has, as positions in `lines`.
     essential: parse::Essential,
+    top_via: TopVia,
     /// Where the blank line begins.
     headers_end: usize,
 }
@@ -145,7 +152,7 @@ impl Message {
 
     /// The topmost Via.
     pub fn via(&self) -> Via<'_> {
-        Via::parse(self.text(self.top_via())).unwrap_or_else(|_| unreachable!("parse checked the top Via"))
+        self.top_via.of(self.text(self.top_via()))
     }
 
     /// All Vias from the top.
@@ -211,8 +218,7 @@ impl Message {
 
     /// The first Via element as written.
     fn top_via(&self) -> &[u8] {
-        let line = self.lines[usize::from(self.essential.via)].value(&self.raw);
-        Elements::new(line).next().unwrap_or_else(|| unreachable!("parse checked the top Via"))
+        &self.raw[self.top_via.range()]
     }
 
     fn essential_text(&self, position: u16) -> &str {

@@ -18,7 +18,7 @@ macro_rules! names {
         #[repr(u8)]
         enum Code { $($variant,)* Other }
 
-        const TABLE: &[(Name<'static>, &str)] = &[$((Name::$variant, $long),)*];
+        static TABLE: &[(Name<'static>, &str)] = &[$((Name::$variant, $long),)*];
 
         fn known_code(name: &Name<'_>) -> u8 {
             match name {
@@ -136,16 +136,21 @@ impl fmt::Display for Name<'_> {
 
 /// The code of a name as it was written, long or compact, in any case.
 pub(crate) fn code_of(written: &[u8]) -> u8 {
-    if let [letter] = written {
-        return compact_code(letter.to_ascii_lowercase());
-    }
+    let initial = match written {
+        [] => return OTHER,
+        [letter] => return compact_code(letter.to_ascii_lowercase()),
+        [initial, ..] => initial.to_ascii_lowercase(),
+    };
     if written.len() > LONGEST {
         return OTHER;
     }
     let rows = STARTS[written.len()]..STARTS[written.len() + 1];
-    let found =
-        rows.into_iter().find(|&row| TABLE[usize::from(row)].1.as_bytes().eq_ignore_ascii_case(written));
-    found.unwrap_or(OTHER)
+    let is_it = |row: &u8| {
+        let long = TABLE[usize::from(*row)].1.as_bytes();
+        // Rows of one length mostly differ in their first letter, and most senders write the usual case.
+        long[0].to_ascii_lowercase() == initial && (long == written || long.eq_ignore_ascii_case(written))
+    };
+    rows.into_iter().find(is_it).unwrap_or(OTHER)
 }
 
 const fn starts() -> [u8; LONGEST + 2] {

@@ -5,8 +5,9 @@ use std::ops::Range;
 use bytes::{Buf, Bytes};
 
 use super::name::code_of;
+use super::top_via::TopVia;
 use super::{Limits, Message, Name, ParseError};
-use crate::header::{CSeq, Elements, NameAddr, Via, is_token, number, trim_bytes};
+use crate::header::{CSeq, Elements, NameAddr, Uri, Via, is_token, number, trim_bytes};
 
 /// Where the parts of the start line stand.
 #[derive(Clone)]
@@ -17,7 +18,7 @@ pub(super) enum Start {
 
 /// Where one header line stands, folds included. Offsets into the message, 32 bits each to keep the index small.
 #[derive(Clone, Copy)]
-pub(super) struct Line {
+pub(crate) struct Line {
     pub(super) code: u8,
     start: u32,
     name_end: u32,
@@ -29,7 +30,6 @@ pub(super) struct Line {
 /// The positions in the index of what every message has.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Essential {
-    pub(super) via: u16,
     pub(super) from: u16,
     pub(super) to: u16,
     pub(super) call_id: u16,
@@ -69,12 +69,16 @@ pub(super) fn message(mut raw: Bytes, limits: &Limits) -> Result<Message, ParseE
     let (lines, headers_end) = headers(&raw, first + 2, limits)?;
     let body_end = body_end(&raw, &lines, headers_end + 2)?;
     raw.truncate(body_end);
-    let essential = essential(&raw, &lines, &start)?;
-    Ok(Message { raw, start, lines, essential, headers_end })
+    let (essential, top_via) = essential(&raw, &lines, &start)?;
+    if let Start::Request { uri, .. } = &start {
+        request_uri(&raw[uri.clone()])?;
+        vias(&raw, &lines, limits)?;
+    }
+    Ok(Message { raw, start, lines, essential, top_via, headers_end })
 }
 
 /// The position of the CRLF that ends the physical line at `from`.
-fn line_end(raw: &[u8], from: usize, limits: &Limits) -> Result<usize, ParseError> {
+pub(crate) fn line_end(raw: &[u8], from: usize, limits: &Limits) -> Result<usize, ParseError> {
     let hit = memchr::memchr2(b'\r', b'\n', &raw[from..]).ok_or(ParseError::Unterminated)?;
     if hit > limits.line_bytes {
         return Err(ParseError::LineTooLong);
@@ -125,27 +129,37 @@ fn status_line(line: &[u8], space: usize) -> Result<Start, ParseError> {
 /// Indexes the header lines from `at`; gives them with the position of the blank line.
 fn headers(raw: &[u8], mut at: usize, limits: &Limits) -> Result<(Vec<Line>, usize), ParseError> {
     let mut lines = Vec::with_capacity(16);
-    loop {
-        let mut end = line_end(raw, at, limits)?;
-        if end == at {
-            return Ok((lines, at));
-        }
-        // RFC 3261 §7.3.1: a line that begins with white space continues the one before.
-        while matches!(raw.get(end + 2), Some(b' ' | b'\t')) {
-            end = line_end(raw, end + 2, limits)?;
-            if end - at > limits.line_bytes {
-                return Err(ParseError::LineTooLong);
-            }
-        }
+    while let Some(range) = logical_line(raw, at, limits)? {
         if lines.len() == limits.headers.min(usize::from(u16::MAX)) {
             return Err(ParseError::TooManyHeaders);
         }
-        lines.push(header_line(raw, at..end)?);
-        at = end + 2;
+        at = range.end + 2;
+        lines.push(header_line(raw, range)?);
     }
+    Ok((lines, at))
 }
 
-fn header_line(raw: &[u8], range: Range<usize>) -> Result<Line, ParseError> {
+/// The header line at `at` with its folds and without its CRLF; `None` at the blank line.
+pub(crate) fn logical_line(
+    raw: &[u8],
+    at: usize,
+    limits: &Limits,
+) -> Result<Option<Range<usize>>, ParseError> {
+    let mut end = line_end(raw, at, limits)?;
+    if end == at {
+        return Ok(None);
+    }
+    // RFC 3261 §7.3.1: a line that begins with white space continues the one before.
+    while matches!(raw.get(end + 2), Some(b' ' | b'\t')) {
+        end = line_end(raw, end + 2, limits)?;
+        if end - at > limits.line_bytes {
+            return Err(ParseError::LineTooLong);
+        }
+    }
+    Ok(Some(at..end))
+}
+
+pub(crate) fn header_line(raw: &[u8], range: Range<usize>) -> Result<Line, ParseError> {
     let line = &raw[range.clone()];
     let colon = memchr::memchr(b':', line).ok_or(ParseError::HeaderLine)?;
     let name = line[..colon].trim_ascii_end();
@@ -165,19 +179,34 @@ fn header_line(raw: &[u8], range: Range<usize>) -> Result<Line, ParseError> {
     })
 }
 
-/// RFC 3261 §18.3: over datagrams the body ends where Content-Length says, or else with the datagram.
-fn body_end(raw: &[u8], lines: &[Line], body: usize) -> Result<usize, ParseError> {
-    let code = Name::ContentLength.code();
-    let mut length = None;
-    for line in lines.iter().filter(|line| line.code == code) {
-        let value = std::str::from_utf8(line.value(raw)).ok().and_then(number::<usize>);
-        let value = value.ok_or(ParseError::Invalid("Content-Length"))?;
-        if length.is_some_and(|length| length != value) {
+/// What the Content-Length lines seen so far say.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct ContentLength(pub(crate) Option<usize>);
+
+impl ContentLength {
+    /// Takes note of `line` if it is one of them. Two that differ are an error: there is no way to know how many bytes
+    /// follow.
+    pub(crate) fn read(&mut self, raw: &[u8], line: &Line) -> Result<(), ParseError> {
+        if line.code != Name::ContentLength.code() {
+            return Ok(());
+        }
+        let value = std::str::from_utf8(line.value(raw)).ok().and_then(number);
+        let value = value.ok_or(invalid(Name::ContentLength))?;
+        if self.0.is_some_and(|length| length != value) {
             return Err(ParseError::Duplicate("Content-Length"));
         }
-        length = Some(value);
+        self.0 = Some(value);
+        Ok(())
     }
-    match length {
+}
+
+/// RFC 3261 §18.3: over datagrams the body ends where Content-Length says, or else with the datagram.
+fn body_end(raw: &[u8], lines: &[Line], body: usize) -> Result<usize, ParseError> {
+    let mut length = ContentLength::default();
+    for line in lines {
+        length.read(raw, line)?;
+    }
+    match length.0 {
         None => Ok(raw.len()),
         Some(length) if length <= raw.len() - body => Ok(body + length),
         Some(_) => Err(ParseError::Truncated),
@@ -185,7 +214,7 @@ fn body_end(raw: &[u8], lines: &[Line], body: usize) -> Result<usize, ParseError
 }
 
 /// Finds and checks the headers that every message has.
-fn essential(raw: &[u8], lines: &[Line], start: &Start) -> Result<Essential, ParseError> {
+fn essential(raw: &[u8], lines: &[Line], start: &Start) -> Result<(Essential, TopVia), ParseError> {
     const NAMES: [Name<'static>; 5] = [Name::Via, Name::From, Name::To, Name::CallId, Name::CSeq];
     let codes = NAMES.map(|name| name.code());
     let mut found = [None; NAMES.len()];
@@ -203,7 +232,7 @@ fn essential(raw: &[u8], lines: &[Line], start: &Start) -> Result<Essential, Par
 
     let text = |which: usize, value| std::str::from_utf8(value).map_err(|_| invalid(NAMES[which]));
     let top = Elements::new(lines[via].value(raw)).next().ok_or(invalid(Name::Via))?;
-    Via::parse(text(0, top)?)?;
+    let top_via = TopVia::read(raw, top)?;
     NameAddr::parse(text(1, lines[from].value(raw))?).map_err(|_| invalid(Name::From))?;
     NameAddr::parse(text(2, lines[to].value(raw))?).map_err(|_| invalid(Name::To))?;
     let id = text(3, lines[call_id].value(raw))?;
@@ -216,8 +245,29 @@ fn essential(raw: &[u8], lines: &[Line], start: &Start) -> Result<Essential, Par
     {
         return Err(ParseError::MethodMismatch);
     }
-    let [via, from, to, call_id, cseq] = [via, from, to, call_id, cseq].map(narrow_position);
-    Ok(Essential { via, from, to, call_id, cseq })
+    let [from, to, call_id, cseq] = [from, to, call_id, cseq].map(narrow_position);
+    Ok((Essential { from, to, call_id, cseq }, top_via))
+}
+
+/// RFC 3261 §16.3 step 1: what a proxy routes by must be well formed. What other schemes look like is not ours to say.
+fn request_uri(uri: &[u8]) -> Result<(), ParseError> {
+    let uri = std::str::from_utf8(uri).ok().and_then(|uri| Uri::parse(uri).ok());
+    // RFC 3261 §19.1.1: headers have no place in a Request-URI; a proxy must neither forward nor obey them.
+    uri.filter(|uri| uri.headers.is_empty()).map(|_| ()).ok_or(ParseError::Invalid("Request-URI"))
+}
+
+/// RFC 3261 §16.3 step 4: a proxy looks for itself in all the Vias of a request.
+fn vias(raw: &[u8], lines: &[Line], limits: &Limits) -> Result<(), ParseError> {
+    let code = Name::Via.code();
+    let lines = lines.iter().filter(|line| line.code == code);
+    // The topmost one has been read before.
+    for (above, via) in lines.flat_map(|line| Elements::new(line.value(raw))).enumerate().skip(1) {
+        if above >= limits.vias {
+            return Err(ParseError::TooManyVias);
+        }
+        Via::parse(std::str::from_utf8(via).map_err(|_| invalid(Name::Via))?)?;
+    }
+    Ok(())
 }
 
 fn invalid(name: Name<'static>) -> ParseError {
@@ -233,7 +283,7 @@ pub(super) fn offset_in(raw: &[u8], part: &[u8]) -> usize {
     clippy::cast_possible_truncation,
     reason = "`message` refuses more than 2^32 bytes before any line is read"
 )]
-fn narrow(offset: usize) -> u32 {
+pub(super) fn narrow(offset: usize) -> u32 {
     offset as u32
 }
 

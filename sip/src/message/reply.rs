@@ -84,7 +84,7 @@ impl<'a> Reply<'a> {
 }
 
 /// `written` with its parameters stamped.
-fn write_stamped(via: Via<'_>, written: &[u8], from: SocketAddr, out: &mut Vec<u8>) {
+pub(super) fn write_stamped(via: Via<'_>, written: &[u8], from: SocketAddr, out: &mut Vec<u8>) {
     out.extend_from_slice(&written[..written.len() - via.params.as_str().len()]);
     via.write_stamped_params(from, out);
 }

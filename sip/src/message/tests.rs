@@ -155,15 +155,42 @@ fn limits_hold_at_the_byte() {
     let bytes = Bytes::from_static(INVITE.as_bytes());
     let parse = |limits: Limits| Message::parse(bytes.clone(), &limits).map(|_| ());
     let (length, longest) = (INVITE.len(), INVITE.split("\r\n").map(str::len).max().unwrap());
-    let exact = Limits { message_bytes: length, line_bytes: longest, headers: 12 };
+    let exact = Limits { message_bytes: length, line_bytes: longest, headers: 12, vias: 3 };
     assert_eq!(parse(exact), Ok(()));
     assert_eq!(parse(Limits { message_bytes: length - 1, ..exact }), Err(ParseError::MessageTooLong));
     assert_eq!(parse(Limits { line_bytes: longest - 1, ..exact }), Err(ParseError::LineTooLong));
     assert_eq!(parse(Limits { headers: 11, ..exact }), Err(ParseError::TooManyHeaders));
+    assert_eq!(parse(Limits { vias: 2, ..exact }), Err(ParseError::TooManyVias));
     // Folding does not get around the limit of a line.
     let folded = INVITE.replacen("X-Frob: ", &format!("X-Frob: a{}", "\r\n b".repeat(30)), 1);
     let limits = Limits { line_bytes: longest, ..Limits::default() };
     assert_eq!(Message::parse(Bytes::from(folded), &limits).map(|_| ()), Err(ParseError::LineTooLong));
+}
+
+/// A parser that called itself for each of these would run out of stack.
+#[test]
+fn what_looks_nested_is_read_without_nesting() {
+    let limits = Limits { message_bytes: 1 << 22, line_bytes: 1 << 22, ..Limits::default() };
+    for mark in ["(", "<", "[", "\\\"", "\"", "(\"<"] {
+        let deep = INVITE.replacen("X-Frob: ", &format!("X-Frob: {}", mark.repeat(1 << 20)), 1);
+        let message = Message::parse(Bytes::from(deep), &limits).unwrap();
+        assert!(message.values(Name::Other("X-Frob")).count() > 0, "{mark}");
+    }
+}
+
+#[test]
+fn a_request_is_read_as_far_as_a_proxy_routes_by_it() {
+    let uri = "sip:bob@example.net;transport=udp";
+    for bad in ["sip:bob@example.net?Route=x", "sip:2001:db8::10", "bob", "sip:"] {
+        assert_eq!(with(uri, bad).unwrap_err(), ParseError::Invalid("Request-URI"), "{bad}");
+    }
+    assert_eq!(with(uri, "urn:service:sos").unwrap().uri(), "urn:service:sos");
+    assert_eq!(with("SIP/2.0/UDP b.example", ";").unwrap_err(), ParseError::Invalid("Via"));
+    let response = INVITE.replacen(&format!("INVITE {uri} SIP/2.0"), "SIP/2.0 200 OK", 1);
+    assert!(
+        parse(&response.replacen("SIP/2.0/UDP b.example", ";", 1)).is_ok(),
+        "of a response only the top Via is ours"
+    );
 }
 
 #[test]

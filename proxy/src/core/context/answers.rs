@@ -6,6 +6,7 @@ use crate::core::{
     engine::{Engine, PATH_FAILED},
     output::Note,
     plan::Hop,
+    upstream::Word,
 };
 use ringway_router::Region;
 use ringway_sip::{Message, Method, Name, Reply};
@@ -126,8 +127,8 @@ impl Context {
             && self.phase == Phase::Open
         {
             let reply = Reply::new(&self.request, self.from, 100, "Trying");
-            let message = own(reply.header(PATH_FAILED, region.as_str()), engine);
-            self.upstreams.iter().for_each(|upstream| upstream.pass(engine, now, &message));
+            let word = Word { code: 100, bytes: reply.header(PATH_FAILED, region.as_str()).finish() };
+            self.upstreams.iter().for_each(|upstream| upstream.pass(engine, now, &word));
         }
     }
 
@@ -144,59 +145,52 @@ impl Context {
     /// Ends with a status of our own. (A 408 to anything but INVITE ends with the layer: RFC 4320 §4.2.)
     pub(super) fn conclude(&mut self, engine: &mut Engine, now: Instant, code: u16, reason: &str) {
         let tag = engine.mint.tag(&self.request);
-        let message = own(Reply::new(&self.request, self.from, code, reason).to_tag(&tag), engine);
-        self.conclude_with(engine, now, message);
+        let bytes = Reply::new(&self.request, self.from, code, reason).to_tag(&tag).finish();
+        self.conclude_with(engine, now, Word { code, bytes });
     }
 
     fn conclude_path_failed(&mut self, engine: &mut Engine, now: Instant, region: &Region) {
         let tag = engine.mint.tag(&self.request);
         let reply = Reply::new(&self.request, self.from, 504, "Server Time-out").to_tag(&tag);
-        let message = own(reply.header(PATH_FAILED, region.as_str()), engine);
-        self.conclude_with(engine, now, message);
+        let bytes = reply.header(PATH_FAILED, region.as_str()).finish();
+        self.conclude_with(engine, now, Word { code: 504, bytes });
     }
 
-    fn conclude_with(&mut self, engine: &mut Engine, now: Instant, message: Message) {
+    fn conclude_with(&mut self, engine: &mut Engine, now: Instant, word: Word) {
         self.finish(engine, now);
-        engine.note(Note::Answered(message.status().unwrap_or(0)));
-        self.upstreams.iter().for_each(|upstream| upstream.pass(engine, now, &message));
-        self.passed = Some(message);
+        engine.note(Note::Answered(word.code));
+        self.upstreams.iter().for_each(|upstream| upstream.pass(engine, now, &word));
+        self.passed = Some(word);
     }
 
     fn pass_up(&mut self, engine: &mut Engine, now: Instant, n: usize, response: &Message) {
+        let code = response.status().unwrap_or(0);
+        if !matches!(response.vias().nth(1), Some(Ok(_))) {
+            // Only our Via was on it: the caller cannot be reached with this, and must not wait for ever.
+            let waiting = self.passed.as_ref().is_none_or(|passed| passed.code < 200);
+            if code >= 200 && waiting {
+                self.conclude(engine, now, 502, "Bad Gateway");
+            }
+            return;
+        }
         let mut edit = response.edit();
         edit.pop_first(Name::Via);
         // The word of a relay to the ingress does not leave the mesh, and does not enter it either.
         if !matches!(self.attempts[n].hop, Hop::Mesh(_, None)) {
             edit.remove(PATH_FAILED);
         }
-        let code = response.status().unwrap_or(0);
-        let Ok(message) = Message::parse(edit.finish(), &engine.site.limits) else {
-            // Only our Via was on it: the caller cannot be reached with this, and must not wait for ever.
-            let waiting = self.passed.as_ref().is_none_or(|passed| passed.status() < Some(200));
-            if code >= 200 && waiting {
-                self.conclude(engine, now, 502, "Bad Gateway");
-            }
-            return;
-        };
         if code >= 200 {
             engine.note(Note::Answered(code));
         }
+        let word = Word { code, bytes: edit.finish() };
         for upstream in &self.upstreams {
-            upstream.pass(engine, now, &message);
+            upstream.pass(engine, now, &word);
         }
-        self.passed = Some(message);
+        self.passed = Some(word);
     }
 }
 
 /// What an ACK shares with its INVITE.
 pub(in crate::core) fn dialog_of(request: &Message) -> (String, u32) {
     (request.call_id().to_owned(), request.cseq().number)
-}
-
-/// A response of our own, as a message.
-fn own(reply: Reply<'_>, engine: &Engine) -> Message {
-    let Ok(message) = Message::parse(reply.finish(), &engine.site.limits) else {
-        unreachable!("our own reply to a parsed request is a message");
-    };
-    message
 }

@@ -231,6 +231,16 @@ fn a_body_brings_its_length_and_type() {
 }
 
 #[test]
+fn a_new_body_leaves_no_second_length_behind() {
+    let twice = REQUEST.replace("Content-Length: 2\r\n", "Content-Length: 2\r\nl: 2\r\n");
+    let twice = message(&twice);
+    let mut edit = twice.edit();
+    edit.body(None, b"longer");
+    let after = Message::parse(edit.finish(), &Limits::default()).unwrap();
+    assert_eq!((after.body(), after.lines(Name::ContentLength).count()), (&b"longer"[..], 1));
+}
+
+#[test]
 fn everything_a_proxy_does_at_once() {
     let message = message(REQUEST);
     let mut edit = message.edit();

@@ -6,12 +6,15 @@
 
 mod agenda;
 mod client_side;
+mod hash;
 mod matching;
 mod output;
 mod server_side;
 mod slab;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+use std::collections::hash_map::{HashMap, RandomState};
+use std::hash::BuildHasher;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -22,6 +25,7 @@ use super::timer::Timing;
 use crate::message::{Message, Method};
 use agenda::{Agenda, Entry, Owner};
 use client_side::ClientSide;
+use hash::Seeded;
 use server_side::ServerSide;
 use slab::{Key, Slab};
 
@@ -41,8 +45,8 @@ pub struct Layer {
     timing: Timing,
     clients: Slab<ClientSide>,
     servers: Slab<ServerSide>,
-    client_keys: HashMap<Arc<[u8]>, Key>,
-    server_keys: HashMap<Arc<[u8]>, Key>,
+    client_keys: HashMap<Arc<[u8]>, Key, Seeded>,
+    server_keys: HashMap<Arc<[u8]>, Key, Seeded>,
     agenda: Agenda,
     outputs: VecDeque<Output>,
     /// Where the key of the message at hand is written.
@@ -50,14 +54,22 @@ pub struct Layer {
 }
 
 impl Layer {
-    /// A layer without transactions.
+    /// A layer without transactions, whose tables are seeded by the standard library. The seed shows in nothing that
+    /// the layer does.
     pub fn new(timing: Timing) -> Layer {
+        Layer::with_seed(timing, RandomState::new().hash_one(0_u8))
+    }
+
+    /// A layer without transactions. `seed` must be unknown to strangers: it is what keeps them from filling one
+    /// bucket of the tables with branches of their choice.
+    pub fn with_seed(timing: Timing, seed: u64) -> Layer {
+        let seeded = Seeded::new(seed);
         Layer {
             timing,
             clients: Slab::new(),
             servers: Slab::new(),
-            client_keys: HashMap::new(),
-            server_keys: HashMap::new(),
+            client_keys: HashMap::with_hasher(seeded),
+            server_keys: HashMap::with_hasher(seeded),
             agenda: Agenda::default(),
             outputs: VecDeque::new(),
             scratch: Vec::new(),

@@ -1,0 +1,9 @@
+//! The value of a list header, taken apart one by one.
+
+#![no_main]
+
+#[expect(dead_code, reason = "each target uses one of its functions")]
+#[path = "../../sip/tests/fuzzing/mod.rs"]
+mod fuzzing;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzzing::header_list(data));

@@ -1,0 +1,9 @@
+//! A datagram, read in all its parts, edited, answered or refused.
+
+#![no_main]
+
+#[expect(dead_code, reason = "each target uses one of its functions")]
+#[path = "../../sip/tests/fuzzing/mod.rs"]
+mod fuzzing;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzzing::message(data));

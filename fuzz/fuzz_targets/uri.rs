@@ -1,0 +1,9 @@
+//! URIs and the headers that hold them.
+
+#![no_main]
+
+#[expect(dead_code, reason = "each target uses one of its functions")]
+#[path = "../../sip/tests/fuzzing/mod.rs"]
+mod fuzzing;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzzing::uri(data));

@@ -1,0 +1,196 @@
+//! The SIP workers: one thread, one socket and one core each. All messages of one Call-ID are dealt with by one worker, in
+//! the order of their arrival; a datagram that the kernel gave to another one is handed over.
+
+mod hand_over;
+mod socket;
+
+use crate::{
+    control::Handle,
+    core::{
+        Input, Proxy,
+        output::{Note, Output},
+    },
+};
+use bytes::Bytes;
+use hand_over::{HandOver, Inbox};
+use mio::{Events, Interest, Poll, Token, net::UdpSocket};
+use prometheus::IntGauge;
+use ringway_node::log::Redact;
+use socket::{BATCH, Receiver, Sender};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+use tokio::sync::oneshot;
+
+pub use hand_over::Wakers;
+pub use socket::bind;
+
+const SOCKET: Token = Token(0);
+const INBOX: Token = Token(1);
+/// Events of one poll: a socket and an inbox.
+const EVENTS: usize = 4;
+/// The longest sleep; deadlines, datagrams and new views end it.
+const SLEEP_MAX: Duration = Duration::from_secs(60);
+
+/// Starts one thread a core machine, on the sockets given. Resolves when one of them fails for good.
+///
+/// # Errors
+/// What the system said of a socket, or of starting a thread.
+pub async fn run(sockets: Vec<UdpSocket>, make_core: impl Fn() -> Proxy, control: Handle) -> io::Result<()> {
+    let mut polls = Vec::new();
+    for _ in &sockets {
+        polls.push(Poll::new()?);
+    }
+    let (hand_over, inboxes) = HandOver::between(&polls, INBOX)?;
+    control.set_wakers(hand_over.wakers());
+    let (mut failures, mut failed) = (Vec::new(), Vec::new());
+    for (number, ((socket, poll), inbox)) in sockets.into_iter().zip(polls).zip(inboxes).enumerate() {
+        let (tell, told) = oneshot::channel();
+        let worker = Worker {
+            number,
+            socket,
+            core: make_core(),
+            control: control.clone(),
+            hand_over: hand_over.clone(),
+            inbox,
+            sender: Sender::default(),
+            transactions: control.metrics().transactions(number),
+        };
+        thread::Builder::new().name(format!("sip-{number}")).spawn(move || {
+            // Nobody waits any more: the process ends.
+            let _ = tell.send(worker.pump(poll));
+        })?;
+        failures.push(told);
+    }
+    for told in failures {
+        failed.push(told.await.unwrap_or_else(|_| Err(io::Error::other("a SIP worker panicked"))));
+    }
+    failed.into_iter().collect()
+}
+
+struct Worker {
+    number: usize,
+    socket: UdpSocket,
+    core: Proxy,
+    control: Handle,
+    hand_over: HandOver,
+    inbox: Inbox,
+    sender: Sender,
+    transactions: IntGauge,
+}
+
+impl Worker {
+    fn pump(mut self, mut poll: Poll) -> io::Result<()> {
+        poll.registry().register(&mut self.socket, SOCKET, Interest::READABLE)?;
+        let mut events = Events::with_capacity(EVENTS);
+        let mut receiver = Receiver::new();
+        loop {
+            let now = self.control.clock().now();
+            let sleep = self.core.deadline().map_or(SLEEP_MAX, |at| at.saturating_duration_since(now));
+            match poll.poll(&mut events, Some(sleep)) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                polled => polled?,
+            }
+            let now = self.control.clock().now();
+            self.look(now);
+            loop {
+                let full = self.take_datagrams(now, &mut receiver)?;
+                self.take_handed(now);
+                self.flush(now);
+                if !full {
+                    break;
+                }
+            }
+            if self.core.deadline().is_some_and(|at| at <= now) {
+                self.step(now, Input::Tick);
+                self.flush(now);
+            }
+            self.transactions.set(i64::try_from(self.core.transactions()).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// The present view, between two messages.
+    fn look(&mut self, now: Instant) {
+        let view = self.control.view().load();
+        if !self.core.sees(&view) {
+            self.step(now, Input::View(Arc::clone(&view)));
+        }
+    }
+
+    /// Deals with what the socket has, a batch at most. True: there may be more.
+    fn take_datagrams(&mut self, now: Instant, receiver: &mut Receiver) -> io::Result<bool> {
+        for _ in 0..BATCH {
+            let overflow = receiver.overflow();
+            match receiver.receive(&self.socket) {
+                Ok(Some((from, bytes))) => self.take(now, from, bytes),
+                Ok(None) => return Ok(false),
+                // The system tells of some peer by way of the socket; the socket is well.
+                Err(error) if error.kind() != io::ErrorKind::InvalidInput => {
+                    tracing::debug!(%error, "receive");
+                }
+                Err(error) => return Err(error),
+            }
+            match receiver.overflow().wrapping_sub(overflow) {
+                0 => {}
+                dropped => self.control.metrics().kernel_dropped(dropped),
+            }
+        }
+        Ok(true)
+    }
+
+    fn take(&mut self, now: Instant, from: SocketAddr, bytes: Bytes) {
+        let owner = self.hand_over.owner(&bytes);
+        if owner == self.number {
+            self.step(now, Input::Datagram { from, bytes });
+        } else if !self.hand_over.give(owner, from, bytes) {
+            self.control.metrics().hand_over_dropped();
+        }
+    }
+
+    fn take_handed(&mut self, now: Instant) {
+        while let Some((from, bytes)) = self.inbox.take() {
+            self.step(now, Input::Datagram { from, bytes });
+        }
+    }
+
+    /// One input, and all that follows from it.
+    fn step(&mut self, now: Instant, input: Input) {
+        self.core.handle(now, input);
+        while let Some(output) = self.core.poll() {
+            match output {
+                Output::Send { to, bytes } => self.sender.push(to, bytes),
+                Output::Note(note) => self.note(&note),
+            }
+        }
+    }
+
+    fn flush(&mut self, now: Instant) {
+        for (to, error) in self.sender.flush(&self.socket) {
+            self.control.metrics().send_failed();
+            // A full buffer is loss, and SIP sends again. Anything else is said to the core, which tries elsewhere.
+            if error.kind() != io::ErrorKind::WouldBlock {
+                self.step(now, Input::Unreachable(to));
+            }
+        }
+    }
+
+    fn note(&self, note: &Note) {
+        self.control.metrics().note(note);
+        match note {
+            Note::SetOut { call_id, called, path, attempt, route_epoch, policy_revision } => tracing::info!(
+                call_id, called = %Redact(called), path = %path, attempt, route_epoch, policy_revision, "call sets out"
+            ),
+            Note::Refused { label, code, why, call_id } => {
+                tracing::info!(call_id, code, reason = label, why, "request refused");
+            }
+            Note::Hop(event) => self.control.hops().note(event),
+            Note::Dropped(reason) => tracing::debug!(%reason, "datagram dropped"),
+            Note::Absorbed => tracing::debug!("copy of a request absorbed"),
+            Note::Request { .. } | Note::Answered(_) => {}
+        }
+    }
+}
