@@ -172,6 +172,9 @@ pub async fn run(config: Config, clock: Clock, life: Life) -> Result<(), Service
     failed
 }
 
+/// The largest message that is taken: with what a proxy adds it still is a datagram (65,507 bytes over IPv4).
+const MESSAGE_BYTES: usize = 64_000;
+
 /// How long the streams have to carry the last word out.
 const LAST_WORD: Duration = Duration::from_millis(100);
 
@@ -212,7 +215,7 @@ fn prepare(config: &Config, clock: Clock) -> Result<Prepared, ServiceError> {
         sent_by,
         edge: config.edge.trusted.clone(),
         dial: DialPlan::new(dial),
-        limits: Limits::default(),
+        limits: Limits { message_bytes: MESSAGE_BYTES, ..Limits::default() },
         timing: Timing::default(),
         hop_timeout: Duration::from_millis(config.sip.hop_timeout_ms),
         edge_timeout: Duration::from_millis(config.sip.edge_timeout_ms),

@@ -80,15 +80,21 @@ impl Control {
                 neighbors.entry(node.region.clone()).or_default().push(neighbor);
             }
         }
+        let standing: HashSet<SocketAddr> = self
+            .others()
+            .filter(|(node, _)| self.is_reachable(node))
+            .filter_map(|(node, _)| self.sip_of(node))
+            .collect();
         let peers: HashSet<SocketAddr> =
             self.book.values().map(|at| SocketAddr::new(at.address, at.sip_port)).collect();
         let published = self.handle.view().load();
         let same = published.table.epoch == table.epoch
             && published.neighbors == neighbors
+            && published.standing == standing
             && published.peers == peers
             && published.draining == self.is_draining();
         if !same {
-            let view = View { table, neighbors, peers, draining: self.is_draining() };
+            let view = View { table, neighbors, standing, peers, draining: self.is_draining() };
             self.handle.publish(view);
         }
     }
@@ -132,12 +138,16 @@ impl Control {
         self.book.retain(|_, listing| now.saturating_duration_since(listing.seen) < KEPT);
     }
 
-    /// Other nodes that live and take calls.
-    fn takers(&self) -> impl Iterator<Item = (&NodeId, &Held)> {
+    /// Other nodes that live.
+    fn others(&self) -> impl Iterator<Item = (&NodeId, &Held)> {
         let now = self.now();
-        self.ledger.all().filter(move |(node, held)| {
-            **node != self.facts.own && self.ledger.is_live(now, held) && !held.statement.draining
-        })
+        let live = move |held: &Held| self.ledger.is_live(now, held);
+        self.ledger.all().filter(move |(node, held)| **node != self.facts.own && live(held))
+    }
+
+    /// Those of them that take calls.
+    fn takers(&self) -> impl Iterator<Item = (&NodeId, &Held)> {
+        self.others().filter(|(_, held)| !held.statement.draining)
     }
 
     /// Whether the way to a node is up. Nodes of the own region are not probed; their word is enough.

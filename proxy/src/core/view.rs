@@ -15,6 +15,8 @@ pub struct View {
     pub table: Arc<RouteTable>,
     /// Nodes that may be given requests, by region: live, not draining, and answering this node's probes.
     pub neighbors: BTreeMap<Region, Vec<Neighbor>>,
+    /// Where the nodes take SIP that live and answer, also those that drain: what is out by way of them may hope.
+    pub standing: HashSet<SocketAddr>,
     /// Every address from which a proxy of the mesh may send.
     pub peers: HashSet<SocketAddr>,
     /// This node takes no new calls.
@@ -34,7 +36,13 @@ impl View {
     /// A view in which there is nobody else.
     #[must_use]
     pub fn alone(table: Arc<RouteTable>) -> Self {
-        Self { table, neighbors: BTreeMap::new(), peers: HashSet::new(), draining: false }
+        Self {
+            table,
+            neighbors: BTreeMap::new(),
+            standing: HashSet::new(),
+            peers: HashSet::new(),
+            draining: false,
+        }
     }
 
     /// Whether a request that is out over `path`, by way of the proxy at `first`, may still hope for its answer.
@@ -42,8 +50,7 @@ impl View {
     pub fn stands(&self, path: &Path, first: SocketAddr) -> bool {
         let listed = self.table.route(path.destination(), &Class::voice());
         let listed = listed.is_some_and(|route| route.ranked.iter().any(|ranked| ranked.path == *path));
-        let neighbors = self.neighbors.get(&path.regions()[1]);
-        listed && neighbors.is_some_and(|nodes| nodes.iter().any(|node| node.sip == first))
+        listed && self.standing.contains(&first)
     }
 
     /// The node of `region` that takes this call: the same one for all its messages as long as the set of nodes

@@ -18,6 +18,9 @@ use std::{
 /// Nodes that a mesh may have: enough for 500 regions of four, and an end to what a flood of names can cost.
 const MEMBERS_MAX: usize = 4_096;
 
+/// How long the last word of a node that is gone is remembered: longer than anybody's knowledge of it lives.
+const REMEMBERED: Duration = Duration::from_secs(1_800);
+
 /// See the module.
 pub struct Ledger {
     own: NodeId,
@@ -25,6 +28,14 @@ pub struct Ledger {
     expiry: Duration,
     members: HashMap<NodeId, Member>,
     held: BTreeMap<NodeId, Held>,
+    /// The last word of those who are gone: what is as old is no sign of life, whoever repeats it.
+    gone: HashMap<NodeId, Gone>,
+}
+
+struct Gone {
+    incarnation: u64,
+    sequence: u64,
+    since: Instant,
 }
 
 /// The latest statement of one node.
@@ -96,7 +107,7 @@ impl Ledger {
     /// `expiry`: a node that was not heard of for so long is gone.
     #[must_use]
     pub fn new(own: NodeId, authority: Authority, expiry: Duration) -> Self {
-        Self { own, authority, expiry, members: HashMap::new(), held: BTreeMap::new() }
+        Self { own, authority, expiry, members: HashMap::new(), held: BTreeMap::new(), gone: HashMap::new() }
     }
 
     /// Admits the certificate of a node. True when it is new here, so that it has to be passed on.
@@ -108,11 +119,16 @@ impl Ledger {
         if let Some((node, _)) = known {
             return Ok((node.clone(), false));
         }
-        if self.members.len() >= MEMBERS_MAX {
-            return Err(RefusedWord::TooMany);
-        }
         let member = self.authority.admit(certificate, unix_us)?;
         let node = convert::node_id(&member.id().region, &member.id().node)?;
+        if self.members.len() >= MEMBERS_MAX && !self.members.contains_key(&node) {
+            // Names come and go with the machines; those who are silent make room.
+            let held = &self.held;
+            self.members.retain(|node, _| held.contains_key(node));
+            if self.members.len() >= MEMBERS_MAX {
+                return Err(RefusedWord::TooMany);
+            }
+        }
         self.members.insert(node.clone(), member);
         Ok((node, true))
     }
@@ -126,6 +142,13 @@ impl Ledger {
         let origin = statement.origin.clone();
         let member = self.members.get(&origin).ok_or_else(|| RefusedWord::NotIntroduced(origin.clone()))?;
         if self.held.get(&origin).is_some_and(|held| !newer(&statement, held)) {
+            return Ok(Heard::Known);
+        }
+        if self
+            .gone
+            .get(&origin)
+            .is_some_and(|gone| !statement.is_newer_than(gone.incarnation, gone.sequence))
+        {
             return Ok(Heard::Known);
         }
         member.verify(&signed.statement, &signed.signature)?;
@@ -151,8 +174,12 @@ impl Ledger {
             .map(|(node, _)| node.clone())
             .collect();
         for node in &gone {
-            self.held.remove(node);
+            if let Some(Held { statement, .. }) = self.held.remove(node) {
+                let Statement { incarnation, sequence, .. } = *statement;
+                self.gone.insert(node.clone(), Gone { incarnation, sequence, since: now });
+            }
         }
+        self.gone.retain(|_, gone| now.saturating_duration_since(gone.since) < REMEMBERED);
         gone
     }
 

@@ -24,7 +24,7 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-use tokio::sync::oneshot;
+use tokio::sync::mpsc;
 
 pub use hand_over::Wakers;
 pub use socket::bind;
@@ -47,9 +47,8 @@ pub async fn run(sockets: Vec<UdpSocket>, make_core: impl Fn() -> Proxy, control
     }
     let (hand_over, inboxes) = HandOver::between(&polls, INBOX)?;
     control.set_wakers(hand_over.wakers());
-    let (mut failures, mut failed) = (Vec::new(), Vec::new());
+    let (tell, mut told) = mpsc::channel(hand_over.wakers().len().max(1));
     for (number, ((socket, poll), inbox)) in sockets.into_iter().zip(polls).zip(inboxes).enumerate() {
-        let (tell, told) = oneshot::channel();
         let worker = Worker {
             number,
             socket,
@@ -60,16 +59,14 @@ pub async fn run(sockets: Vec<UdpSocket>, make_core: impl Fn() -> Proxy, control
             sender: Sender::default(),
             transactions: control.metrics().transactions(number),
         };
+        let tell = tell.clone();
         thread::Builder::new().name(format!("sip-{number}")).spawn(move || {
             // Nobody waits any more: the process ends.
-            let _ = tell.send(worker.pump(poll));
+            let _ = tell.blocking_send(worker.pump(poll));
         })?;
-        failures.push(told);
     }
-    for told in failures {
-        failed.push(told.await.unwrap_or_else(|_| Err(io::Error::other("a SIP worker panicked"))));
-    }
-    failed.into_iter().collect()
+    drop(tell);
+    told.recv().await.unwrap_or_else(|| Err(io::Error::other("no SIP worker is left")))
 }
 
 struct Worker {
@@ -88,23 +85,24 @@ impl Worker {
         poll.registry().register(&mut self.socket, SOCKET, Interest::READABLE)?;
         let mut events = Events::with_capacity(EVENTS);
         let mut receiver = Receiver::new();
+        let mut more = false;
         loop {
             let now = self.control.clock().now();
-            let sleep = self.core.deadline().map_or(SLEEP_MAX, |at| at.saturating_duration_since(now));
+            let sleep = match self.core.deadline() {
+                _ if more => Duration::ZERO,
+                Some(at) => at.saturating_duration_since(now),
+                None => SLEEP_MAX,
+            };
             match poll.poll(&mut events, Some(sleep)) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 polled => polled?,
             }
             let now = self.control.clock().now();
             self.look(now);
-            loop {
-                let full = self.take_datagrams(now, &mut receiver)?;
-                self.take_handed(now);
-                self.flush(now);
-                if !full {
-                    break;
-                }
-            }
+            // A batch at a time: however much waits, the clock, the view and the deadlines get their turn.
+            more = self.take_datagrams(now, &mut receiver)?;
+            more |= self.take_handed(now);
+            self.flush(now);
             if self.core.deadline().is_some_and(|at| at <= now) {
                 self.step(now, Input::Tick);
                 self.flush(now);
@@ -151,10 +149,13 @@ impl Worker {
         }
     }
 
-    fn take_handed(&mut self, now: Instant) {
-        while let Some((from, bytes)) = self.inbox.take() {
+    /// Likewise for what the other workers handed over.
+    fn take_handed(&mut self, now: Instant) -> bool {
+        for _ in 0..BATCH {
+            let Some((from, bytes)) = self.inbox.take() else { return false };
             self.step(now, Input::Datagram { from, bytes });
         }
+        true
     }
 
     /// One input, and all that follows from it.
@@ -168,12 +169,21 @@ impl Worker {
         }
     }
 
+    /// Sends what waits, and what follows from what could not be sent; a request has few attempts, so this ends.
     fn flush(&mut self, now: Instant) {
-        for (to, error) in self.sender.flush(&self.socket) {
-            self.control.metrics().send_failed();
-            // A full buffer is loss, and SIP sends again. Anything else is said to the core, which tries elsewhere.
-            if error.kind() != io::ErrorKind::WouldBlock {
-                self.step(now, Input::Unreachable(to));
+        use io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
+        loop {
+            let failed = self.sender.flush(&self.socket);
+            if failed.is_empty() {
+                return;
+            }
+            for (to, error) in failed {
+                self.control.metrics().send_failed();
+                // These are about the destination: the core tries elsewhere. Others are about this datagram or this
+                // moment: it is lost, and SIP sends again.
+                if matches!(error.kind(), ConnectionRefused | HostUnreachable | NetworkUnreachable) {
+                    self.step(now, Input::Unreachable(to));
+                }
             }
         }
     }

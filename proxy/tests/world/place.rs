@@ -87,6 +87,7 @@ impl Place {
         let neighbor = |place: Place| Neighbor { node: place.node(), sip: place.proxy() };
         View {
             table: survey.table(self),
+            standing: present.clone().map(Place::proxy).collect(),
             neighbors: present.map(|place| (place.region(), vec![neighbor(place)])).collect(),
             peers: others().map(Place::proxy).collect(),
             draining: false,
