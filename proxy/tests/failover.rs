@@ -191,6 +191,29 @@ fn a_call_that_rings_over_a_link_that_dies_is_answered_over_another() {
 }
 
 #[test]
+fn a_call_that_rings_by_way_of_a_draining_node_is_left_alone() {
+    for (drains, absorbed) in [(true, 0), (false, 1)] {
+        let mut world = direct();
+        world.callees[0].manner.answer = Some((Duration::from_secs(5), 200));
+        world.call("c1");
+        world.run_ms(1_000);
+        // The node takes no new calls. While it lives, what is out by way of it will be answered; when it is gone, a
+        // copy goes over another path.
+        world.look(Oregon, |view| {
+            view.neighbors.remove(&Virginia.region());
+            if !drains {
+                view.standing.remove(&Virginia.proxy());
+            }
+        });
+        world.settle();
+        assert_eq!(world.absorbed(Virginia), absorbed, "drains: {drains}");
+        if drains {
+            assert_completed(&world, "c1");
+        }
+    }
+}
+
+#[test]
 fn a_bye_finds_another_way_too() {
     let mut world = direct();
     world.call("c1");

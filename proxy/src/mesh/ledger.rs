@@ -217,3 +217,6 @@ impl Ledger {
 fn newer(statement: &Statement, held: &Held) -> bool {
     statement.is_newer_than(held.statement.incarnation, held.statement.sequence)
 }
+
+#[cfg(test)]
+mod tests;
