@@ -1,5 +1,5 @@
-//! The worker's socket, with what the kernel dropped counted. One system call a datagram: with `recvmmsg` the calls that
-//! bring just one, which are nearly all, cost more than the others save (measured, docs/performance.md).
+//! The worker's socket, with what the kernel dropped counted. One system call a datagram; `recvmmsg` showed
+//! no gain so far (docs/decisions/008).
 
 use bytes::Bytes;
 use mio::net::UdpSocket;
