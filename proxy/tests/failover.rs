@@ -169,7 +169,7 @@ fn an_unreachable_first_hop_is_given_up_at_once() {
     world.cut(Oregon, Virginia);
     world.call("c1");
     world.run_ms(5);
-    world.feed(Oregon, ringway_proxy::core::Input::Unreachable(Virginia.proxy()));
+    world.feed(Oregon, ringway_proxy::core::Input::Unreachable(ringway_sip::Peer::udp(Virginia.proxy())));
     world.settle();
     assert!(world.placed("c1").answered_at.unwrap() < HOP_TIMEOUT + Duration::from_millis(100));
     assert_completed(&world, "c1");

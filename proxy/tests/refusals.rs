@@ -5,6 +5,7 @@
 mod world;
 
 use ringway_proxy::core::{Input, output::Dropped};
+use ringway_sip::Peer;
 use std::net::SocketAddr;
 use world::{
     CALLEE, CALLER, Draft, Manner, NUMBER, Place, Sip, Survey, World,
@@ -233,16 +234,16 @@ fn what_is_no_message_is_dropped_counted_and_refused_where_it_can_be() {
     for (status, datagram) in bad {
         let stranger = SocketAddr::from(([203, 0, 113, 9], 5060));
         let before = world.wire.len();
-        world.feed(Oregon, Input::Datagram { from: stranger, bytes: datagram.clone().into() });
+        world.feed(Oregon, Input::Message { from: Peer::udp(stranger), bytes: datagram.clone().into() });
         assert_eq!(world.wire.len(), before, "a stranger is told nothing");
-        world.feed(Oregon, Input::Datagram { from: CALLER.edge(1), bytes: datagram.into() });
+        world.feed(Oregon, Input::Message { from: Peer::udp(CALLER.edge(1)), bytes: datagram.into() });
         let told = world.wire.get(before).and_then(|packet| packet.sip.status());
         assert_eq!(told, status, "after {before}");
     }
     let count = 2 * count;
     assert_eq!(world.drops(Oregon, Dropped::Malformed), count);
     // Line ends are a keepalive, and no fault (RFC 5626 §3.5.1).
-    world.feed(Oregon, Input::Datagram { from: CALLER.edge(1), bytes: "\r\n\r\n".into() });
+    world.feed(Oregon, Input::Message { from: Peer::udp(CALLER.edge(1)), bytes: "\r\n\r\n".into() });
     assert_eq!(world.drops(Oregon, Dropped::Malformed), count);
     assert_eq!(world.transactions(), 0);
     // And the proxy is well.
@@ -280,7 +281,7 @@ fn a_source_route_that_no_ingress_of_ours_made_is_a_loop() {
     let mut request = Draft::new("INVITE", NUMBER, "r1", Ohio.proxy());
     request.routes = regions.into_iter().map(Place::route).collect();
     let mut world = fair();
-    world.feed(Oregon, Input::Datagram { from: Ohio.proxy(), bytes: request.text().into() });
+    world.feed(Oregon, Input::Message { from: Peer::udp(Ohio.proxy()), bytes: request.text().into() });
     world.run_ms(10);
     assert_eq!(world.codes(Oregon.proxy(), Ohio.proxy(), "INVITE"), [482]);
 }

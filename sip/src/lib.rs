@@ -4,6 +4,7 @@
 
 pub mod header;
 pub mod message;
+pub mod peer;
 pub mod stream;
 pub mod transaction;
 
@@ -11,5 +12,6 @@ pub use header::{CSeq, NameAddr, Param, Params, Uri, Via};
 pub use message::{
     Edit, Header, Limits, Message, Method, Name, ParseError, Reply, Skeleton, ack_for, cancel_for,
 };
+pub use peer::{Peer, Transport, Way};
 pub use stream::{Frame, FrameError, Framer};
 pub use transaction::{ClientId, Layer, Output, ServerId, Timing};

@@ -11,8 +11,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use ringway_sip::{
-    Frame, FrameError, Framer, Layer, Limits, Message, Method, Name, Output, ParseError, Skeleton, Timing,
-    Uri,
+    Frame, FrameError, Framer, Layer, Limits, Message, Method, Name, Output, ParseError, Peer, Skeleton,
+    Timing, Uri,
 };
 use torture::Verdict::{Drop, Forward, Refuse};
 use torture::{Row, judge, names, parse};
@@ -238,7 +238,7 @@ fn contacts_are_told_apart() {
 #[test]
 fn transactions_are_told_apart() {
     let now = epoch();
-    let from = "192.0.2.1:5060".parse().unwrap();
+    let from = Peer::udp("192.0.2.1:5060".parse().unwrap());
     let mut layer = Layer::new(Timing::default());
     layer.receive(now, from, message("badbranch"));
     let first = message("badbranch");

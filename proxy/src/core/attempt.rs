@@ -4,14 +4,14 @@ use super::{
     engine::{Engine, Key, Timer},
     plan::Hop,
 };
-use ringway_sip::ClientId;
-use std::{net::SocketAddr, time::Instant};
+use ringway_sip::{ClientId, Peer};
+use std::time::Instant;
 
 /// One client transaction of a request.
 pub(super) struct Attempt {
     pub(super) id: ClientId,
     /// The next element.
-    pub(super) to: SocketAddr,
+    pub(super) to: Peer,
     pub(super) hop: Hop,
     pub(super) sent: Instant,
     /// The next element has said something.
@@ -34,7 +34,7 @@ pub(super) enum Failure {
 }
 
 impl Attempt {
-    pub(super) fn new(id: ClientId, to: SocketAddr, hop: Hop, sent: Instant) -> Self {
+    pub(super) fn new(id: ClientId, to: Peer, hop: Hop, sent: Instant) -> Self {
         Self { id, to, hop, sent, heard: false, repeated: false, done: false, given_up: false }
     }
 

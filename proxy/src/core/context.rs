@@ -13,8 +13,8 @@ use super::{
     upstream::{Upstream, Word},
 };
 use ringway_router::Region;
-use ringway_sip::{Message, Method, ServerId};
-use std::{collections::VecDeque, net::SocketAddr, time::Instant};
+use ringway_sip::{Message, Method, Peer, ServerId};
+use std::{collections::VecDeque, time::Instant};
 
 pub(super) use answers::dialog_of;
 
@@ -40,7 +40,7 @@ pub(super) struct Context {
     pub(super) key: Key,
     pub(super) token: Option<Token>,
     request: Message,
-    from: SocketAddr,
+    from: Peer,
     decision: Decision,
     record: bool,
     upstreams: Vec<Upstream>,
@@ -64,7 +64,7 @@ enum Phase {
 pub(super) struct Opening {
     pub(super) id: ServerId,
     pub(super) request: Message,
-    pub(super) from: SocketAddr,
+    pub(super) from: Peer,
     pub(super) decision: Decision,
     pub(super) record: bool,
     pub(super) token: Option<Token>,
@@ -104,7 +104,7 @@ impl Context {
         now: Instant,
         id: ServerId,
         copy: &Message,
-        from: SocketAddr,
+        from: Peer,
     ) {
         engine.note(Note::Absorbed);
         let upstream = Upstream::of_copy(id, copy, from, &engine.site.limits);
@@ -141,7 +141,7 @@ impl Context {
     /// none of them: a copy goes over a path that stands, and the egress answers there as well.
     pub(super) fn on_view(&mut self, engine: &mut Engine, now: Instant) {
         let stands = |attempt: &Attempt| match &attempt.hop {
-            Hop::Mesh(_, Some(path)) => !attempt.done && engine.view.stands(path, attempt.to),
+            Hop::Mesh(_, Some(path)) => !attempt.done && engine.view.stands(path, attempt.to.address),
             Hop::Mesh(_, None) | Hop::Edge => true,
         };
         if self.phase != Phase::Open

@@ -3,7 +3,7 @@
 
 use super::{names::address_of, refusal::Refusal, site::Site, view::View};
 use ringway_router::Region;
-use ringway_sip::{Message, Method, Name, NameAddr, Uri};
+use ringway_sip::{Message, Method, Name, NameAddr, Peer, Transport, Uri};
 use std::net::SocketAddr;
 
 /// Who sent a message.
@@ -20,10 +20,15 @@ pub enum Source {
 impl Source {
     /// Sorts a source address.
     #[must_use]
-    pub fn of(from: SocketAddr, site: &Site, view: &View) -> Self {
-        if view.peers.contains(&from) {
+    pub fn of(from: Peer, site: &Site, view: &View) -> Self {
+        let mesh = match from.transport {
+            Transport::Udp => view.peers.contains(&from.address),
+            // A connection comes from any port.
+            Transport::Tcp | Transport::Tls => view.peers.iter().any(|peer| peer.ip() == from.address.ip()),
+        };
+        if mesh {
             Self::Mesh
-        } else if site.is_edge(from.ip()) {
+        } else if site.is_edge(from.address.ip()) {
             Self::Edge
         } else {
             Self::Stranger

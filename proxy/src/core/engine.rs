@@ -9,10 +9,9 @@ use super::{
 };
 use bytes::Bytes;
 use ringway_router::{Path, Region};
-use ringway_sip::{ClientId, Layer, Message, Method, Name, Reply, ServerId};
+use ringway_sip::{ClientId, Layer, Message, Method, Name, Peer, Reply, ServerId};
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
-    net::SocketAddr,
     sync::Arc,
     time::Instant,
 };
@@ -64,12 +63,12 @@ impl Engine {
         now: Instant,
         id: ServerId,
         request: &Message,
-        from: SocketAddr,
+        from: Peer,
         code: u16,
         reason: &str,
     ) {
         let tag = self.mint.tag(request);
-        let bytes = Reply::new(request, from, code, reason).to_tag(&tag).finish();
+        let bytes = Reply::new(request, from.address, code, reason).to_tag(&tag).finish();
         self.layer.respond(now, id, code, bytes);
         if code >= 200 {
             self.note(Note::Answered(code));
@@ -99,14 +98,15 @@ impl Engine {
         now: Instant,
         id: ServerId,
         request: &Message,
-        from: SocketAddr,
+        from: Peer,
         refusal: &Refusal,
     ) {
         let (code, reason) = refusal.status();
         let why = refusal.to_string();
         let tag = self.mint.tag(request);
         let warning = format!("399 {} \"{}\"", self.site.names.home(), why.replace(['"', '\\'], "'"));
-        let mut reply = Reply::new(request, from, code, reason).to_tag(&tag).header(Name::Warning, &warning);
+        let mut reply =
+            Reply::new(request, from.address, code, reason).to_tag(&tag).header(Name::Warning, &warning);
         reply = match refusal {
             Refusal::BadExtension(options) => reply.header(Name::Unsupported, options),
             Refusal::MethodNotAllowed => reply.header(Name::Allow, "INVITE, ACK, BYE, CANCEL, OPTIONS"),

@@ -2,8 +2,8 @@
 
 use super::{branch::Token, plan::Leg, site::Site};
 use bytes::Bytes;
-use ringway_sip::{Message, Method, Name};
-use std::{fmt::Write as _, net::SocketAddr};
+use ringway_sip::{Message, Method, Name, Peer};
+use std::fmt::Write as _;
 
 /// RFC 3261 §16.6 step 3: for a request that came without Max-Forwards.
 const MAX_FORWARDS: u8 = 70;
@@ -11,7 +11,7 @@ const MAX_FORWARDS: u8 = 70;
 /// What changes in a request on its way through.
 pub struct Passage<'a> {
     /// The source, for `received` and `rport` on its Via.
-    pub from: SocketAddr,
+    pub from: Peer,
     /// How many Routes on top are ours.
     pub pops: usize,
     /// Whether this region stays in the dialog: the edges do, a relay never.
@@ -43,7 +43,7 @@ impl Passage<'_> {
         if self.record {
             edit.push_first(Name::RecordRoute, &site.names.route(site.names.home()));
         }
-        edit.stamp_via(self.from);
+        edit.stamp_via(self.from.address);
         edit.push_first(Name::Via, &self.via(site));
         edit.finish()
     }

@@ -1,4 +1,4 @@
-//! The proxy as a pure machine: datagrams and views in, datagrams and notes out.
+//! The proxy as a pure machine: messages and views in, messages and notes out.
 //!
 //! One [`Proxy::handle`], then [`Proxy::poll`] until `None`, then sleep until [`Proxy::deadline`].
 
@@ -25,11 +25,10 @@ use context::Context;
 use decide::Source;
 use engine::{Engine, Key, Timer};
 use output::{Dropped, Note, Output};
-use ringway_sip::{ClientId, Layer, Message, ParseError, ServerId, Skeleton, transaction};
+use ringway_sip::{ClientId, Layer, Message, ParseError, Peer, ServerId, Skeleton, Transport, transaction};
 use site::Site;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
-    net::SocketAddr,
     sync::Arc,
     time::Instant,
 };
@@ -38,15 +37,15 @@ use view::View;
 /// One thing that happens to the proxy.
 #[derive(Debug, Clone)]
 pub enum Input {
-    /// A datagram came.
-    Datagram {
+    /// A message came, as a datagram or cut out of a stream.
+    Message {
         /// From where.
-        from: SocketAddr,
+        from: Peer,
         /// As it came.
         bytes: Bytes,
     },
-    /// The transport says that an address cannot be reached.
-    Unreachable(SocketAddr),
+    /// The transport says that a peer cannot be reached, or that a connection is gone.
+    Unreachable(Peer),
     /// The world looks different.
     View(Arc<View>),
     /// A deadline has come.
@@ -83,7 +82,7 @@ impl Proxy {
     /// Takes one input.
     pub fn handle(&mut self, now: Instant, input: Input) {
         match input {
-            Input::Datagram { from, bytes } => self.on_datagram(now, from, &bytes),
+            Input::Message { from, bytes } => self.on_message(now, from, &bytes),
             Input::Unreachable(to) => self.engine.layer.transport_failed(now, to),
             Input::View(view) => self.on_view(now, view),
             Input::Tick => self.on_tick(now),
@@ -126,7 +125,7 @@ impl Proxy {
         self.transactions() + indexed + noted == 0
     }
 
-    fn on_datagram(&mut self, now: Instant, from: SocketAddr, bytes: &Bytes) {
+    fn on_message(&mut self, now: Instant, from: Peer, bytes: &Bytes) {
         let source = Source::of(from, &self.engine.site, &self.engine.view);
         let message = match Message::parse(bytes.clone(), &self.engine.site.limits) {
             Ok(message) => message,
@@ -141,15 +140,19 @@ impl Proxy {
     }
 
     /// What does not parse is dropped; one of ours is told why, where it can be told at all, so that it stops.
-    fn on_malformed(&mut self, from: SocketAddr, source: Source, bytes: &[u8], error: ParseError) {
+    fn on_malformed(&mut self, from: Peer, source: Source, bytes: &[u8], error: ParseError) {
         self.engine.note(Note::Dropped(Dropped::Malformed));
         if source == Source::Stranger {
             return;
         }
         let Some(skeleton) = Skeleton::read(bytes) else { return };
         let tag = self.engine.mint.tag_of(bytes);
-        if let Some(bytes) = skeleton.refuse(error, from, &tag) {
-            self.engine.out.push_back(Output::Send { to: skeleton.via().reply_to(from), bytes });
+        if let Some(bytes) = skeleton.refuse(error, from.address, &tag) {
+            let to = match from.transport {
+                Transport::Udp => Peer::udp(skeleton.via().reply_to(from.address)),
+                Transport::Tcp | Transport::Tls => from,
+            };
+            self.engine.out.push_back(Output::Send { to, bytes });
         }
     }
 

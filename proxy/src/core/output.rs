@@ -1,16 +1,17 @@
-//! What the core says: datagrams to send, and notes on what happened, for counters, logs and measurements.
+//! What the core says: messages to send, and notes on what happened, for counters, logs and measurements.
 
 use bytes::Bytes;
 use ringway_router::{Path, Region};
-use std::{fmt, net::SocketAddr, time::Duration};
+use ringway_sip::Peer;
+use std::{fmt, time::Duration};
 
 /// One thing for the shell to do.
 #[derive(Debug, Clone)]
 pub enum Output {
-    /// Send this datagram.
+    /// Send this message.
     Send {
         /// Where.
-        to: SocketAddr,
+        to: Peer,
         /// What.
         bytes: Bytes,
     },
@@ -21,7 +22,7 @@ pub enum Output {
 /// What happened.
 #[derive(Debug, Clone)]
 pub enum Note {
-    /// A datagram was not treated.
+    /// A message was not treated.
     Dropped(Dropped),
     /// A request came in and was taken.
     Request {
@@ -86,7 +87,7 @@ pub enum HopSign {
     Timeout,
 }
 
-/// Why a datagram was dropped.
+/// Why a message was dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dropped {
     /// It is no SIP message.

@@ -2,7 +2,8 @@
 
 use super::{decide::Decision, refusal::Refusal, site::Site, view::View};
 use ringway_router::{Class, Path, Region, Route};
-use std::{collections::VecDeque, net::SocketAddr};
+use ringway_sip::Peer;
+use std::collections::VecDeque;
 
 /// Paths beyond these are not tried for one request.
 const LEGS_MAX: usize = 3;
@@ -11,7 +12,7 @@ const LEGS_MAX: usize = 3;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leg {
     /// The next element.
-    pub to: SocketAddr,
+    pub to: Peer,
     /// What it is.
     pub hop: Hop,
     /// Route values to put on top, first one first.
@@ -38,11 +39,12 @@ pub fn plan(decision: &Decision, call_id: &str, site: &Site, view: &View) -> Res
         Decision::Relay { next, .. } => {
             let neighbor = view.neighbor(next, call_id).ok_or_else(|| Refusal::PathFailed(next.clone()))?;
             let hop = Hop::Mesh(next.clone(), None);
-            Ok(VecDeque::from([Leg { to: neighbor.sip, hop, routes: Vec::new() }]))
+            Ok(VecDeque::from([Leg { to: Peer::udp(neighbor.sip), hop, routes: Vec::new() }]))
         }
-        Decision::Egress { targets, .. } => {
-            Ok(targets.iter().map(|&to| Leg { to, hop: Hop::Edge, routes: Vec::new() }).collect())
-        }
+        Decision::Egress { targets, .. } => Ok(targets
+            .iter()
+            .map(|&to| Leg { to: Peer::udp(to), hop: Hop::Edge, routes: Vec::new() })
+            .collect()),
     }
 }
 
@@ -76,7 +78,7 @@ fn ingress(
             let legs = usable
                 .iter()
                 .map(|(ranked, neighbor)| Leg {
-                    to: neighbor.sip,
+                    to: Peer::udp(neighbor.sip),
                     hop: Hop::Mesh(ranked.path.regions()[1].clone(), Some(ranked.path.clone())),
                     routes: routes(&ranked.path, routed, site),
                 })

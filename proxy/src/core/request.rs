@@ -12,14 +12,14 @@ use super::{
     refusal::Refusal,
 };
 use memchr::memmem;
-use ringway_sip::{Message, Method, Name, Reply, ServerId};
-use std::{net::SocketAddr, time::Instant};
+use ringway_sip::{Message, Method, Name, Peer, Reply, ServerId};
+use std::time::Instant;
 
 /// What an OPTIONS for the node itself is told (RFC 3261 §11.2).
 const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS";
 
 impl Proxy {
-    pub(super) fn on_request(&mut self, now: Instant, id: ServerId, from: SocketAddr, request: Message) {
+    pub(super) fn on_request(&mut self, now: Instant, id: ServerId, from: Peer, request: Message) {
         let source = Source::of(from, &self.engine.site, &self.engine.view);
         let from_mesh = source == Source::Mesh;
         self.engine.note(Note::Request {
@@ -62,7 +62,7 @@ impl Proxy {
         now: Instant,
         id: ServerId,
         invite: Option<ServerId>,
-        from: SocketAddr,
+        from: Peer,
         cancel: &Message,
     ) {
         let key = invite.and_then(|invite| self.servers.get(&invite));
@@ -76,7 +76,7 @@ impl Proxy {
     /// RFC 3261 §16.11: the ACK to a 2xx is a request of its own, without a transaction and without an answer. It
     /// takes the best path of the moment, or the one that brought the answer when the first did not; should it be
     /// lost, the callee repeats its 2xx, and another ACK comes.
-    pub(super) fn on_ack(&mut self, from: SocketAddr, ack: &Message) {
+    pub(super) fn on_ack(&mut self, from: Peer, ack: &Message) {
         let source = Source::of(from, &self.engine.site, &self.engine.view);
         let judged = self.judge(ack, source);
         let proven = self.engine.answered_over.get(&dialog_of(ack));
@@ -108,12 +108,12 @@ impl Proxy {
         Ok((decision, legs))
     }
 
-    fn answer_options(&mut self, now: Instant, id: ServerId, request: &Message, from: SocketAddr) {
+    fn answer_options(&mut self, now: Instant, id: ServerId, request: &Message, from: Peer) {
         if self.engine.view.draining {
             return self.engine.refuse(now, id, request, from, &Refusal::Draining);
         }
         let tag = self.engine.mint.tag(request);
-        let reply = Reply::new(request, from, 200, "OK").to_tag(&tag).header(Name::Allow, ALLOW);
+        let reply = Reply::new(request, from.address, 200, "OK").to_tag(&tag).header(Name::Allow, ALLOW);
         self.engine.answer_and_forget(now, id, request, 200, reply.finish());
     }
 }

@@ -3,8 +3,8 @@
 
 use super::engine::Engine;
 use bytes::Bytes;
-use ringway_sip::{Limits, Message, Name, ServerId};
-use std::{net::SocketAddr, time::Instant};
+use ringway_sip::{Limits, Message, Name, Peer, ServerId};
+use std::time::Instant;
 
 /// A response that goes up, as the first copy of the request wants it. It is parsed again only for the others.
 #[derive(Clone)]
@@ -27,9 +27,9 @@ impl Upstream {
     }
 
     /// Of a copy that came over another path, from `from`.
-    pub(super) fn of_copy(id: ServerId, copy: &Message, from: SocketAddr, limits: &Limits) -> Self {
+    pub(super) fn of_copy(id: ServerId, copy: &Message, from: Peer, limits: &Limits) -> Self {
         let mut stamped = copy.edit();
-        stamped.stamp_via(from);
+        stamped.stamp_via(from.address);
         let vias = Message::parse(stamped.finish(), limits)
             .map(|copy| copy.values(Name::Via).map(str::to_owned).collect());
         let Ok(vias) = vias else {

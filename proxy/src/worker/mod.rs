@@ -16,6 +16,7 @@ use hand_over::{HandOver, Inbox};
 use mio::{Events, Interest, Poll, Token, net::UdpSocket};
 use prometheus::IntGauge;
 use ringway_node::log::Redact;
+use ringway_sip::Peer;
 use socket::{BATCH, Receiver, Sender};
 use std::{
     io,
@@ -143,7 +144,7 @@ impl Worker {
     fn take(&mut self, now: Instant, from: SocketAddr, bytes: Bytes) {
         let owner = self.hand_over.owner(&bytes);
         if owner == self.number {
-            self.step(now, Input::Datagram { from, bytes });
+            self.step(now, Input::Message { from: Peer::udp(from), bytes });
         } else if !self.hand_over.give(owner, from, bytes) {
             self.control.metrics().hand_over_dropped();
         }
@@ -153,7 +154,7 @@ impl Worker {
     fn take_handed(&mut self, now: Instant) -> bool {
         for _ in 0..BATCH {
             let Some((from, bytes)) = self.inbox.take() else { return false };
-            self.step(now, Input::Datagram { from, bytes });
+            self.step(now, Input::Message { from: Peer::udp(from), bytes });
         }
         true
     }
@@ -163,7 +164,7 @@ impl Worker {
         self.core.handle(now, input);
         while let Some(output) = self.core.poll() {
             match output {
-                Output::Send { to, bytes } => self.sender.push(to, bytes),
+                Output::Send { to, bytes } => self.sender.push(to.address, bytes),
                 Output::Note(note) => self.note(&note),
             }
         }
@@ -182,7 +183,7 @@ impl Worker {
                 // These are about the destination: the core tries elsewhere. Others are about this datagram or this
                 // moment: it is lost, and SIP sends again.
                 if matches!(error.kind(), ConnectionRefused | HostUnreachable | NetworkUnreachable) {
-                    self.step(now, Input::Unreachable(to));
+                    self.step(now, Input::Unreachable(Peer::udp(to)));
                 }
             }
         }

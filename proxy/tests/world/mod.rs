@@ -27,6 +27,7 @@ use ringway_proxy::core::{
     output::{Note, Output},
     view::View,
 };
+use ringway_sip::Peer;
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
@@ -177,7 +178,7 @@ impl World {
             match output {
                 Output::Send { to, bytes } => {
                     check_with_rsip(&bytes);
-                    self.send(place.proxy(), to, bytes);
+                    self.send(place.proxy(), to.address, bytes);
                 }
                 Output::Note(note) => self.notes.push((self.now, place, note)),
             }
@@ -229,7 +230,7 @@ impl World {
 
     fn deliver(&mut self, from: SocketAddr, to: SocketAddr, bytes: Bytes) {
         if let Some(place) = Place::ALL.into_iter().find(|place| place.proxy() == to) {
-            return self.feed(place, Input::Datagram { from, bytes });
+            return self.feed(place, Input::Message { from: Peer::udp(from), bytes });
         }
         let (now, sip) = (self.now, Sip::read(&String::from_utf8_lossy(&bytes)));
         self.callers.iter_mut().filter(|caller| caller.at == to).for_each(|caller| caller.receive(now, &sip));

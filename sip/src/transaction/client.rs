@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::action::{ClientAction as Action, Outbox};
-use super::timer::{Running, Timer, Timing, Transport};
+use super::timer::{Running, Timer, Timing, linger};
+use crate::peer::Transport;
 
 /// ```text
 ///               request from the user: send, start E and F
@@ -65,7 +66,7 @@ impl Client {
         let (mut timers, mut outbox) = (Running::default(), Outbox::new());
         outbox.push(Action::Send { again: false });
         timers.start(Timer::F, patience_ends);
-        if transport == Transport::Unreliable {
+        if !transport.is_reliable() {
             timers.start(Timer::E, now + interval);
         }
         Client { state: State::Trying, timing, transport, interval, patience_ends, timers, outbox }
@@ -126,7 +127,7 @@ impl Client {
         self.outbox.push(Action::Pass { again: false });
         self.timers.start(Timer::F, self.patience_ends);
         // RFC 3261 §17.1.2.2: in Proceeding the request is still sent again, but only every T2.
-        if self.transport == Transport::Unreliable {
+        if !self.transport.is_reliable() {
             self.interval = self.timing.t2.max(self.timing.first_interval());
             self.timers.start(Timer::E, now + self.interval);
         }
@@ -140,7 +141,7 @@ impl Client {
     fn complete(&mut self, now: Instant) {
         self.enter(State::Completed);
         self.outbox.push(Action::Pass { again: false });
-        match self.transport.linger(self.timing.t4) {
+        match linger(self.transport, self.timing.t4) {
             Some(wait) => self.timers.start(Timer::K, now + wait),
             None => self.end(),
         }

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::action::{ClientAction as Action, Outbox};
-use super::timer::{Running, Timer, Timing, Transport};
+use super::timer::{Running, Timer, Timing, linger};
+use crate::peer::Transport;
 
 /// ```text
 ///                  INVITE from the user: send, start A and B
@@ -89,7 +90,7 @@ impl InviteClient {
         let (mut timers, mut outbox) = (Running::default(), Outbox::new());
         outbox.push(Action::Send { again: false });
         timers.start(Timer::B, now + timing.patience());
-        if transport == Transport::Unreliable {
+        if !transport.is_reliable() {
             timers.start(Timer::A, now + interval);
         }
         InviteClient {
@@ -196,7 +197,7 @@ impl InviteClient {
         self.outbox.push(Action::Ack { again: false });
         self.outbox.push(Action::Pass { again: false });
         // RFC 3261 §17.1.1.2: D is at least 32 s over unreliable transports (64*T1 with the default T1), else 0.
-        match self.transport.linger(self.timing.patience()) {
+        match linger(self.transport, self.timing.patience()) {
             Some(wait) => self.timers.start(Timer::D, now + wait),
             None => self.end(),
         }

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::action::{Outbox, ServerAction as Action};
-use super::timer::{Running, Timer, Timing, Transport};
+use super::timer::{Running, Timer, Timing, linger};
+use crate::peer::Transport;
 
 /// ```text
 ///                 INVITE: to the user
@@ -167,14 +168,14 @@ impl InviteServer {
         self.enter(State::Completed);
         self.outbox.push(Action::Send);
         self.timers.start(Timer::H, now + self.timing.patience());
-        if self.transport == Transport::Unreliable {
+        if !self.transport.is_reliable() {
             self.timers.start(Timer::G, now + self.interval);
         }
     }
 
     fn confirm(&mut self, now: Instant) {
         self.enter(State::Confirmed);
-        match self.transport.linger(self.timing.t4) {
+        match linger(self.transport, self.timing.t4) {
             Some(wait) => self.timers.start(Timer::I, now + wait),
             None => self.end(),
         }

@@ -13,4 +13,4 @@ mod timer;
 mod epoch;
 
 pub use layer::{ClientId, Layer, Output, ServerId};
-pub use timer::{Timer, Timing, Transport};
+pub use timer::{Timer, Timing};

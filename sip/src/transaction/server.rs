@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use super::action::{Outbox, ServerAction as Action};
-use super::timer::{Running, Timer, Timing, Transport};
+use super::timer::{Running, Timer, Timing, linger};
+use crate::peer::Transport;
 
 /// ```text
 ///        request: to the user
@@ -112,7 +113,7 @@ impl Server {
     fn complete(&mut self, now: Instant) {
         self.enter(State::Completed);
         self.outbox.push(Action::Send);
-        match self.transport.linger(self.timing.patience()) {
+        match linger(self.transport, self.timing.patience()) {
             Some(wait) => self.timers.start(Timer::J, now + wait),
             None => self.end(),
         }

@@ -3,6 +3,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::peer::Transport;
+
 /// The timers of the transaction layer. Timer C belongs to the proxy core (RFC 3261 §16.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Timer {
@@ -69,23 +71,9 @@ impl Timing {
     }
 }
 
-/// Whether the transport below may lose a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transport {
-    /// UDP: copies are sent, and answers to lost copies awaited.
-    Unreliable,
-    /// TCP, TLS, SCTP, WebSocket: neither.
-    Reliable,
-}
-
-impl Transport {
-    /// `wait` over an unreliable transport; a reliable one needs none.
-    pub(crate) fn linger(self, wait: Duration) -> Option<Duration> {
-        match self {
-            Transport::Unreliable => Some(wait),
-            Transport::Reliable => None,
-        }
-    }
+/// `wait` over an unreliable transport, for copies that may still come; a reliable one needs none.
+pub(crate) fn linger(transport: Transport, wait: Duration) -> Option<Duration> {
+    (!transport.is_reliable()).then_some(wait)
 }
 
 /// The running timers of one transaction: never more than one that repeats and one that ends a state.

@@ -1,10 +1,9 @@
 //! Sequences of operations on the transaction layer, two bytes an operation: what is done, and to whom.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use ringway_sip::{ClientId, Layer, Limits, Message, Method, Output, Reply, ServerId, Timing};
+use ringway_sip::{ClientId, Layer, Limits, Message, Method, Output, Peer, Reply, ServerId, Timing};
 
 const METHODS: [&str; 4] = ["INVITE", "ACK", "CANCEL", "OPTIONS"];
 const CODES: [u16; 8] = [100, 180, 200, 302, 408, 486, 503, 603];
@@ -128,7 +127,7 @@ fn request(method: &str, branch: u8) -> Message {
 }
 
 fn response(request: &Message, code: u16) -> Message {
-    parse(Reply::new(request, near(), code, "So").to_tag("2").finish())
+    parse(Reply::new(request, near().address, code, "So").to_tag("2").finish())
 }
 
 fn parse(bytes: Bytes) -> Message {
@@ -139,12 +138,12 @@ fn pick<T>(among: &[T], number: u8) -> Option<&T> {
     among.get(usize::from(number).checked_rem(among.len())?)
 }
 
-fn near() -> SocketAddr {
-    SocketAddr::from(([192, 0, 2, 1], 5062))
+fn near() -> Peer {
+    Peer::udp(([192, 0, 2, 1], 5062).into())
 }
 
-fn far() -> SocketAddr {
-    SocketAddr::from(([198, 51, 100, 9], 5060))
+fn far() -> Peer {
+    Peer::udp(([198, 51, 100, 9], 5060).into())
 }
 
 #[expect(

@@ -126,7 +126,7 @@ impl Context {
             && self.request.method() == Method::Invite
             && self.phase == Phase::Open
         {
-            let reply = Reply::new(&self.request, self.from, 100, "Trying");
+            let reply = Reply::new(&self.request, self.from.address, 100, "Trying");
             let word = Word { code: 100, bytes: reply.header(PATH_FAILED, region.as_str()).finish() };
             self.upstreams.iter().for_each(|upstream| upstream.pass(engine, now, &word));
         }
@@ -145,13 +145,13 @@ impl Context {
     /// Ends with a status of our own. (A 408 to anything but INVITE ends with the layer: RFC 4320 §4.2.)
     pub(super) fn conclude(&mut self, engine: &mut Engine, now: Instant, code: u16, reason: &str) {
         let tag = engine.mint.tag(&self.request);
-        let bytes = Reply::new(&self.request, self.from, code, reason).to_tag(&tag).finish();
+        let bytes = Reply::new(&self.request, self.from.address, code, reason).to_tag(&tag).finish();
         self.conclude_with(engine, now, Word { code, bytes });
     }
 
     fn conclude_path_failed(&mut self, engine: &mut Engine, now: Instant, region: &Region) {
         let tag = engine.mint.tag(&self.request);
-        let reply = Reply::new(&self.request, self.from, 504, "Server Time-out").to_tag(&tag);
+        let reply = Reply::new(&self.request, self.from.address, 504, "Server Time-out").to_tag(&tag);
         let bytes = reply.header(PATH_FAILED, region.as_str()).finish();
         self.conclude_with(engine, now, Word { code: 504, bytes });
     }

@@ -15,7 +15,7 @@ fn actions(machine: &mut Client) -> Vec<Action> {
 
 /// A machine led into `state` the way a request would lead it.
 fn machine_in(state: State, now: Instant) -> Client {
-    let mut machine = Client::new(now, Timing::default(), Transport::Unreliable);
+    let mut machine = Client::new(now, Timing::default(), Transport::Udp);
     assert_eq!(actions(&mut machine), [Action::Send { again: false }]);
     let way: &[Input] = match state {
         State::Trying => &[],
@@ -103,7 +103,7 @@ fn copies_of_the_response_are_absorbed_for_t4() {
 #[test]
 fn a_reliable_transport_needs_neither_copies_nor_lingering() {
     let start = epoch();
-    let mut machine = Client::new(start, Timing::default(), Transport::Reliable);
+    let mut machine = Client::new(start, Timing::default(), Transport::Tcp);
     actions(&mut machine);
     machine.handle(start, Input::Provisional);
     assert_eq!(machine.deadline(), Some(start + Duration::from_secs(32)));

@@ -29,7 +29,7 @@ fn actions(machine: &mut InviteClient) -> Vec<Action> {
 
 /// A machine led into `state` the way a call would lead it.
 fn machine_in(state: State, now: Instant) -> InviteClient {
-    let mut machine = InviteClient::new(now, Timing::default(), Transport::Unreliable);
+    let mut machine = InviteClient::new(now, Timing::default(), Transport::Udp);
     assert_eq!(actions(&mut machine), [Action::Send { again: false }]);
     let way: &[Input] = match state {
         State::Calling => &[],
@@ -133,7 +133,7 @@ fn a_wish_to_cancel_waits_for_the_first_provisional_response_and_is_granted_once
 #[test]
 fn a_reliable_transport_needs_neither_copies_nor_lingering() {
     let start = epoch();
-    let mut machine = InviteClient::new(start, Timing::default(), Transport::Reliable);
+    let mut machine = InviteClient::new(start, Timing::default(), Transport::Tcp);
     actions(&mut machine);
     assert_eq!(machine.deadline(), Some(start + Duration::from_secs(32)));
     machine.handle(start, Input::Failure);

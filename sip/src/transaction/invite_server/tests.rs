@@ -23,7 +23,7 @@ fn actions(machine: &mut InviteServer) -> Vec<Action> {
 
 /// A machine led into `state` the way a call would lead it, after a 1xx.
 fn machine_in(state: State, now: Instant) -> InviteServer {
-    let mut machine = InviteServer::new(Timing::default(), Transport::Unreliable);
+    let mut machine = InviteServer::new(Timing::default(), Transport::Udp);
     let way: &[Input] = match state {
         State::Proceeding => &[Input::Provisional],
         State::Completed => &[Input::Provisional, Input::Failure],
@@ -77,7 +77,7 @@ fn every_pair_of_state_and_input() {
 
 #[test]
 fn before_any_answer_a_copy_of_the_invite_gets_none() {
-    let mut machine = InviteServer::new(Timing::default(), Transport::Unreliable);
+    let mut machine = InviteServer::new(Timing::default(), Transport::Udp);
     machine.handle(epoch(), Input::Invite);
     assert_eq!(actions(&mut machine), []);
     assert_eq!(machine.deadline(), None);
@@ -112,7 +112,7 @@ fn a_confirmed_call_stays_for_i_and_an_accepted_one_for_l() {
 #[test]
 fn a_reliable_transport_needs_neither_copies_nor_lingering() {
     let start = epoch();
-    let mut machine = InviteServer::new(Timing::default(), Transport::Reliable);
+    let mut machine = InviteServer::new(Timing::default(), Transport::Tcp);
     machine.handle(start, Input::Failure);
     assert_eq!(machine.deadline(), Some(start + Duration::from_secs(32)), "H runs, G does not");
     machine.handle(start, Input::Ack);

@@ -1,6 +1,5 @@
 //! Client transactions in the layer: their bytes, the responses that come for them, and what their machines want.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,15 +10,15 @@ use super::matching::client_key;
 use super::slab::Key;
 use super::{ClientId, Layer, Output};
 use crate::message::{Limits, Message, Method, ack_for, cancel_for};
+use crate::peer::Peer;
 use crate::transaction::action::ClientAction as Action;
 use crate::transaction::client::{Client, Input};
 use crate::transaction::invite_client::{Input as InviteInput, InviteClient};
-use crate::transaction::timer::Transport;
 
 /// One client transaction.
 #[derive(Debug)]
 pub(super) struct ClientSide {
-    pub(super) to: SocketAddr,
+    pub(super) to: Peer,
     pub(super) machine: Machine,
     pub(super) alarm: Alarm,
     key: Arc<[u8]>,
@@ -47,7 +46,7 @@ impl Layer {
     pub(super) fn start_client(
         &mut self,
         now: Instant,
-        to: SocketAddr,
+        to: Peer,
         branch: &str,
         method: Method<'_>,
         bytes: Bytes,
@@ -55,8 +54,8 @@ impl Layer {
         client_key(branch, method, &mut self.scratch);
         let key: Arc<[u8]> = Arc::from(&self.scratch[..]);
         let machine = match method {
-            Method::Invite => Machine::Invite(InviteClient::new(now, self.timing, Transport::Unreliable)),
-            _ => Machine::Other(Client::new(now, self.timing, Transport::Unreliable)),
+            Method::Invite => Machine::Invite(InviteClient::new(now, self.timing, to.transport)),
+            _ => Machine::Other(Client::new(now, self.timing, to.transport)),
         };
         let client = ClientSide { to, machine, alarm: Alarm::default(), key: Arc::clone(&key), bytes };
         let id = self.clients.insert(client);
@@ -65,7 +64,7 @@ impl Layer {
         ClientId(id)
     }
 
-    pub(super) fn receive_response(&mut self, now: Instant, from: SocketAddr, message: Message) {
+    pub(super) fn receive_response(&mut self, now: Instant, from: Peer, message: Message) {
         client_key(message.via().branch(), message.method(), &mut self.scratch);
         match self.client_keys.get(&self.scratch[..]) {
             Some(&id) => {

@@ -2,7 +2,7 @@
 //! and wakes them in time.
 //!
 //! After each call, [`Layer::poll`] until it gives `None`, then wait for a datagram or for [`Layer::deadline`], whichever
-//! comes first. All transport is taken for unreliable (UDP).
+//! comes first.
 
 mod agenda;
 mod client_side;
@@ -15,7 +15,6 @@ mod slab;
 use std::collections::VecDeque;
 use std::collections::hash_map::{HashMap, RandomState};
 use std::hash::BuildHasher;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -23,6 +22,7 @@ use bytes::Bytes;
 
 use super::timer::Timing;
 use crate::message::{Message, Method};
+use crate::peer::{Peer, Way};
 use agenda::{Agenda, Entry, Owner};
 use client_side::ClientSide;
 use hash::Seeded;
@@ -77,7 +77,7 @@ impl Layer {
     }
 
     /// Takes a message that came from `from`.
-    pub fn receive(&mut self, now: Instant, from: SocketAddr, message: Message) {
+    pub fn receive(&mut self, now: Instant, from: Peer, message: Message) {
         if !message.is_request() {
             self.receive_response(now, from, message);
         } else if message.method() == Method::Ack {
@@ -93,7 +93,7 @@ impl Layer {
     pub fn request(
         &mut self,
         now: Instant,
-        to: SocketAddr,
+        to: Peer,
         branch: &str,
         method: Method<'_>,
         bytes: Bytes,
@@ -103,7 +103,8 @@ impl Layer {
         id
     }
 
-    /// Answers a request with status `code`. `bytes` go to where RFC 3261 §18.2.2 and RFC 3581 say, maddr ignored.
+    /// Answers a request with status `code`. `bytes` go to where RFC 3261 §18.2.2 and RFC 3581 say, maddr ignored:
+    /// over a stream by the connection that brought the request.
     ///
     /// Not sent are: to a request other than INVITE, 1xx and 408 (RFC 4320; the 408 ends the transaction); and
     /// anything but 2xx after a final response.
@@ -123,12 +124,16 @@ impl Layer {
     }
 
     /// The transport cannot reach `to`: every client transaction there that has no final response ends with
-    /// [`Output::TransportFailed`]. Looks at every client transaction.
-    pub fn transport_failed(&mut self, now: Instant, to: SocketAddr) {
+    /// [`Output::TransportFailed`]. If it was a connection by which requests came, their answers go another way.
+    /// Looks at every transaction.
+    pub fn transport_failed(&mut self, now: Instant, to: Peer) {
         let there = self.clients.iter().filter(|(_, client)| client.to == to);
         let there: Vec<Key> = there.map(|(key, _)| key).collect();
         for key in there {
             self.step_client(now, key, client_side::Event::TransportError);
+        }
+        if matches!(to.way, Way::Flow(_)) {
+            self.redirect_answers(to);
         }
         self.tidy();
     }

@@ -1,11 +1,10 @@
 //! What the layer tells its user and the transport.
 
-use std::net::SocketAddr;
-
 use bytes::Bytes;
 
 use super::{ClientId, ServerId};
 use crate::message::Message;
+use crate::peer::Peer;
 
 /// One thing to do or to know, in the order in which they came about.
 #[derive(Clone, Debug)]
@@ -13,8 +12,8 @@ pub enum Output {
     /// Bytes for the wire.
     Send {
         /// Where to.
-        to: SocketAddr,
-        /// The whole datagram.
+        to: Peer,
+        /// The whole message.
         bytes: Bytes,
         /// The client transaction whose request or ACK this is; `None` for a response.
         client: Option<ClientId>,
@@ -26,7 +25,7 @@ pub enum Output {
         /// The new server transaction.
         id: ServerId,
         /// Where it came from.
-        from: SocketAddr,
+        from: Peer,
         /// The request.
         message: Message,
     },
@@ -37,14 +36,14 @@ pub enum Output {
         /// The INVITE transaction that it means (RFC 3261 §9.2).
         invite: Option<ServerId>,
         /// Where it came from.
-        from: SocketAddr,
+        from: Peer,
         /// The CANCEL.
         message: Message,
     },
     /// An ACK that belongs to no failed INVITE, hence to a 2xx: it goes on without a transaction.
     Ack {
         /// Where it came from.
-        from: SocketAddr,
+        from: Peer,
         /// The ACK.
         message: Message,
     },
@@ -60,7 +59,7 @@ pub enum Output {
     /// A response that belongs to nothing. To be dropped and counted (RFC 6026 §8.7 forbids forwarding it).
     Stray {
         /// Where it came from.
-        from: SocketAddr,
+        from: Peer,
         /// The response.
         message: Message,
     },

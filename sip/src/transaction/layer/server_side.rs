@@ -12,10 +12,10 @@ use super::matching::server_key;
 use super::slab::Key;
 use super::{Layer, Output, ServerId};
 use crate::message::{Message, Method};
+use crate::peer::Peer;
 use crate::transaction::action::ServerAction as Action;
 use crate::transaction::invite_server::{Input as InviteInput, InviteServer};
 use crate::transaction::server::{Input, Server};
-use crate::transaction::timer::Transport;
 
 /// One server transaction.
 #[derive(Debug)]
@@ -23,7 +23,9 @@ pub(super) struct ServerSide {
     pub(super) machine: Machine,
     pub(super) alarm: Alarm,
     key: Arc<[u8]>,
-    reply_to: SocketAddr,
+    reply_to: Peer,
+    /// The port of sent-by: where a new connection is opened when that of the request is gone.
+    port: u16,
     /// The last response while it may be needed.
     last: Bytes,
 }
@@ -39,13 +41,13 @@ pub(super) enum Machine {
 pub(super) enum Event {
     /// A copy of the request.
     Copy,
-    Ack(SocketAddr, Message),
+    Ack(Peer, Message),
     Answer(u16, Bytes),
     Tick,
 }
 
 impl Layer {
-    pub(super) fn receive_request(&mut self, now: Instant, from: SocketAddr, message: Message) {
+    pub(super) fn receive_request(&mut self, now: Instant, from: Peer, message: Message) {
         server_key(&message, message.method(), &mut self.scratch);
         if let Some(&id) = self.server_keys.get(&self.scratch[..]) {
             self.step_server(now, id, Event::Copy);
@@ -62,7 +64,7 @@ impl Layer {
         self.outputs.push_back(output);
     }
 
-    pub(super) fn receive_ack(&mut self, now: Instant, from: SocketAddr, message: Message) {
+    pub(super) fn receive_ack(&mut self, now: Instant, from: Peer, message: Message) {
         // RFC 3261 §17.2.3: the ACK to a failure has the branch of its INVITE; the ACK to a 2xx has one of its own.
         server_key(&message, Method::Invite, &mut self.scratch);
         match self.server_keys.get(&self.scratch[..]) {
@@ -72,17 +74,18 @@ impl Layer {
     }
 
     /// Makes the transaction whose key stands in the scratch buffer.
-    fn start_server(&mut self, from: SocketAddr, request: &Message) -> Key {
+    fn start_server(&mut self, from: Peer, request: &Message) -> Key {
         let key: Arc<[u8]> = Arc::from(&self.scratch[..]);
         let machine = match request.method() {
-            Method::Invite => Machine::Invite(InviteServer::new(self.timing, Transport::Unreliable)),
-            _ => Machine::Other(Server::new(self.timing, Transport::Unreliable)),
+            Method::Invite => Machine::Invite(InviteServer::new(self.timing, from.transport)),
+            _ => Machine::Other(Server::new(self.timing, from.transport)),
         };
         let id = self.servers.insert(ServerSide {
             machine,
             alarm: Alarm::default(),
             key: Arc::clone(&key),
-            reply_to: request.via().reply_to(from),
+            reply_to: reply_to(request, from),
+            port: request.via().port.unwrap_or(from.transport.default_port()),
             last: Bytes::new(),
         });
         self.server_keys.insert(key, id);
@@ -125,11 +128,28 @@ impl Layer {
         }
     }
 
+    /// The connection by which requests came is gone. RFC 3261 §18.2.2: their answers go to the source address, by a
+    /// connection of our own to the port of sent-by; the last one at once, for it may have been lost.
+    pub(super) fn redirect_answers(&mut self, gone: Peer) {
+        for server in self.servers.iter_mut().filter(|server| server.reply_to == gone) {
+            let address = SocketAddr::new(gone.address.ip(), server.port);
+            server.reply_to = Peer::new(gone.transport, address);
+            if !server.last.is_empty() {
+                self.outputs.push_back(server.send(true));
+            }
+        }
+    }
+
     pub(super) fn forget_server(&mut self, id: Key) {
         if let Some(server) = self.servers.remove(id) {
             self.server_keys.remove(&server.key);
         }
     }
+}
+
+/// Where the answers to a request go: by the connection that brought it (RFC 3261 §18.2.2), or as its Via says.
+fn reply_to(request: &Message, from: Peer) -> Peer {
+    if from.transport.is_reliable() { from } else { Peer::udp(request.via().reply_to(from.address)) }
 }
 
 impl ServerSide {

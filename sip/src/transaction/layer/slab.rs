@@ -59,6 +59,10 @@ impl<T> Slab<T> {
         self.slots.len() - self.free.len()
     }
 
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.slots.iter_mut().filter_map(|place| place.entry.as_mut())
+    }
+
     /// All entries in the order of their slots.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
         self.slots.iter().zip(0_u32..).filter_map(|(place, slot)| {

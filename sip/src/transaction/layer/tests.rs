@@ -14,8 +14,8 @@ mod servers;
 const NEAR: &str = "192.0.2.1:5062";
 const FAR: &str = "198.51.100.9:5060";
 
-fn addr(text: &str) -> SocketAddr {
-    text.parse().unwrap()
+fn addr(text: &str) -> Peer {
+    Peer::udp(text.parse().unwrap())
 }
 
 /// A request with that branch, which asks for rport.
@@ -39,7 +39,7 @@ fn parse(bytes: &[u8]) -> Message {
 }
 
 fn response(request: &Message, code: u16) -> Message {
-    parse(&Reply::new(request, addr(NEAR), code, "So").to_tag("b2").finish())
+    parse(&Reply::new(request, addr(NEAR).address, code, "So").to_tag("b2").finish())
 }
 
 /// All outputs, each as a short text.
@@ -52,7 +52,7 @@ fn short(output: &Output) -> String {
         Output::Send { to, bytes, again, .. } => {
             let text = String::from_utf8_lossy(bytes);
             let start = text.split(' ').take(2).collect::<Vec<_>>().join(" ");
-            format!("send {start} to {to}{}", if *again { " again" } else { "" })
+            format!("send {start} to {}{}", to.address, if *again { " again" } else { "" })
         }
         Output::Request { message, .. } => format!("request {}", message.method()),
         Output::Cancel { invite, .. } => {

@@ -14,7 +14,7 @@ fn actions(machine: &mut Server) -> Vec<Action> {
 
 /// A machine led into `state` the way a request would lead it.
 fn machine_in(state: State, now: Instant) -> Server {
-    let mut machine = Server::new(Timing::default(), Transport::Unreliable);
+    let mut machine = Server::new(Timing::default(), Transport::Udp);
     let way: &[Input] = match state {
         State::Trying => &[],
         State::Completed => &[Input::Final],
@@ -68,7 +68,7 @@ fn an_answered_request_stays_for_j() {
 
 #[test]
 fn a_reliable_transport_needs_no_lingering() {
-    let mut machine = Server::new(Timing::default(), Transport::Reliable);
+    let mut machine = Server::new(Timing::default(), Transport::Tcp);
     machine.handle(epoch(), Input::Final);
     assert_eq!(actions(&mut machine), [Action::Send, Action::End]);
 }

@@ -1,6 +1,7 @@
 //! Server transactions: copies of requests, where answers go, ACK, CANCEL.
 
 use super::*;
+use crate::peer::Transport;
 
 /// Lets `message` come in from [`NEAR`] and gives the transaction that it starts.
 fn start_server(layer: &mut Layer, now: Instant, message: &Message) -> ServerId {
@@ -117,4 +118,40 @@ fn a_cancel_finds_its_invite_and_is_answered_by_the_user() {
 
     layer.receive(start, addr(NEAR), request("CANCEL", "z9hG4bKnone"));
     assert_eq!(drain(&mut layer), ["cancel unknown"]);
+}
+
+/// RFC 3261 §18.2.2: by the connection that brought the request; when that is gone, by a new one to sent-by.
+#[test]
+fn answers_over_a_stream_stay_on_their_connection_while_it_lives() {
+    let (now, mut layer) = (epoch(), Layer::new(Timing::default()));
+    let flow = Peer::flow(Transport::Tcp, "203.0.113.7:40000".parse().unwrap(), 9);
+    layer.receive(now, flow, request("INVITE", "a"));
+    let Some(Output::Request { id, message, .. }) = layer.poll() else { panic!("a new request") };
+    let answer = |code| Reply::new(&message, flow.address, code, "So").to_tag("b2").finish();
+    layer.respond(now, id, 180, answer(180));
+    let Some(Output::Send { to, .. }) = layer.poll() else { panic!("an answer") };
+    assert_eq!(to, flow);
+
+    layer.transport_failed(now, Peer::flow(Transport::Tcp, flow.address, 8));
+    assert!(layer.poll().is_none(), "another connection is not ours");
+    layer.transport_failed(now, flow);
+    let Some(Output::Send { to, again, .. }) = layer.poll() else { panic!("the answer again") };
+    let by_sent_by = Peer::new(Transport::Tcp, "203.0.113.7:5062".parse().unwrap());
+    assert_eq!((to, again), (by_sent_by, true), "it may have been lost with the connection");
+    layer.respond(now, id, 200, answer(200));
+    let Some(Output::Send { to, .. }) = layer.poll() else { panic!("an answer") };
+    assert_eq!(to, by_sent_by);
+}
+
+#[test]
+fn over_a_stream_nothing_is_sent_twice() {
+    let (now, mut layer) = (epoch(), Layer::new(Timing::default()));
+    let to = Peer::new(Transport::Tls, "203.0.113.7:5061".parse().unwrap());
+    let invite = request("INVITE", "a");
+    layer.request(now, to, "z9hG4bKx", Method::Invite, invite.raw().clone());
+    assert!(matches!(layer.poll(), Some(Output::Send { again: false, .. })));
+    let given_up = now + Timing::default().t1 * 64;
+    assert_eq!(layer.deadline(), Some(given_up), "no timer A, but timer B");
+    layer.tick(given_up);
+    assert!(matches!(layer.poll(), Some(Output::TimedOut { .. })));
 }
