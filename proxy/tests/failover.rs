@@ -33,7 +33,7 @@ fn assert_completed(world: &World, call_id: &str) {
 }
 
 #[test]
-fn over_a_black_hole_the_same_invite_sets_out_again_after_the_hop_timeout() {
+fn over_a_black_hole_the_same_invite_sets_out_again_when_its_answer_is_late() {
     let mut world = direct();
     world.cut(Oregon, Virginia);
     world.call("c1");
@@ -51,8 +51,10 @@ fn over_a_black_hole_the_same_invite_sets_out_again_after_the_hop_timeout() {
     )
     .unwrap();
     let second = world.packets(Oregon.proxy(), relay.proxy()).next().unwrap();
-    assert_eq!(second.at - first.at, HOP_TIMEOUT);
-    assert!(world.placed("c1").answered_at.unwrap() < Duration::from_secs(1), "set up in under one second");
+    // The round trip of 64 ms as measured (67.2 at the 95th percentile), an eighth of it, and 20 ms.
+    assert_eq!(second.at - first.at, Duration::from_micros(95_600));
+    let set_up = world.placed("c1").answered_at.unwrap();
+    assert!(set_up < Duration::from_millis(400), "{set_up:?}, with 200 ms of ringing");
     assert_completed(&world, "c1");
 }
 

@@ -14,6 +14,8 @@ pub(super) struct Attempt {
     pub(super) to: Peer,
     pub(super) hop: Hop,
     pub(super) sent: Instant,
+    /// When its first answer is late; `None` where nobody else could be asked.
+    late_at: Option<Instant>,
     /// The next element has said something.
     pub(super) heard: bool,
     /// The request has been sent again (Karn's rule).
@@ -34,8 +36,21 @@ pub(super) enum Failure {
 }
 
 impl Attempt {
-    pub(super) fn new(id: ClientId, to: Peer, hop: Hop, sent: Instant) -> Self {
-        Self { id, to, hop, sent, heard: false, repeated: false, done: false, given_up: false }
+    pub(super) fn new(id: ClientId, to: Peer, hop: Hop, sent: Instant, late_at: Option<Instant>) -> Self {
+        Self { id, to, hop, sent, late_at, heard: false, repeated: false, done: false, given_up: false }
+    }
+
+    /// The deadline after which another path is tried as well.
+    pub(super) fn hedge(&self, key: Key, n: usize) -> Option<(Instant, Key, Timer)> {
+        self.late_at.map(|at| (at, key, Timer::Hedge(n)))
+    }
+
+    /// Takes the deadlines back.
+    pub(super) fn stop_timers(&self, engine: &mut Engine, key: Key, n: usize) {
+        engine.deadlines.remove(&self.silence(engine, key, n));
+        if let Some(hedge) = self.hedge(key, n) {
+            engine.deadlines.remove(&hedge);
+        }
     }
 
     /// Whether the answer may still come from here.

@@ -117,6 +117,16 @@ impl Context {
         self.live += 1;
     }
 
+    /// The first answer of the next proxy is late: the hedge of DESIGN §4. The ingress sends a copy over another path; a
+    /// relay tells the ingress.
+    pub(super) fn on_late(&mut self, engine: &mut Engine, now: Instant, n: usize) {
+        self.warn(engine, now, n);
+        if self.phase == Phase::Open && !self.plan.is_empty() && self.is_latest(n) && engine.patience.spend()
+        {
+            self.advance(engine, now);
+        }
+    }
+
     /// The next element has not said a word. A silent proxy of the mesh is a silent path: the same request goes over
     /// the next one as well, and the egress takes the copies for what they are. A silent edge element is given up.
     pub(super) fn on_silence(&mut self, engine: &mut Engine, now: Instant, n: usize) {
@@ -127,6 +137,10 @@ impl Context {
             Hop::Mesh(region, _) => {
                 self.sign(engine, &region, HopSign::Timeout);
                 self.warn(engine, now, n);
+                // Its copy is out already, or there was none to be had.
+                if !self.is_latest(n) || self.plan.is_empty() || !engine.patience.spend() {
+                    return;
+                }
             }
             Hop::Edge if self.plan.is_empty() => {}
             Hop::Edge => {
@@ -206,9 +220,30 @@ impl Context {
         }
     }
 
-    /// Sends the request over the next leg of the plan, if there is one.
+    fn is_latest(&self, n: usize) -> bool {
+        n + 1 == self.attempts.len()
+    }
+
+    /// The best leg of the plan that shares no link with what was tried; if all do, the best one.
+    fn next_leg(&mut self) -> Option<Leg> {
+        let fresh = |leg: &Leg| self.attempts.iter().all(|attempt| leg.hop.is_independent_of(&attempt.hop));
+        let next = self.plan.iter().position(fresh).unwrap_or(0);
+        self.plan.remove(next)
+    }
+
+    /// Sends the request over the next leg of the plan, if there is one. Over a path that is known to lose, the one
+    /// after it gets its copy at once.
     fn advance(&mut self, engine: &mut Engine, now: Instant) {
-        let Some(leg) = self.plan.pop_front() else { return };
+        while let Some(leg) = self.next_leg() {
+            let lossy = leg.is_lossy();
+            self.send(engine, now, leg);
+            if !lossy {
+                break;
+            }
+        }
+    }
+
+    fn send(&mut self, engine: &mut Engine, now: Instant, leg: Leg) {
         let branch = engine.mint.branch(engine.mint.mark(&self.request));
         let passage = Passage {
             from: self.from,
@@ -236,9 +271,24 @@ impl Context {
             }
         }
         self.live += 1;
-        let attempt = Attempt::new(id, leg.to, leg.hop, now);
+        let late_at = self.late_at(engine, now, &leg);
+        let attempt = Attempt::new(id, leg.to, leg.hop, now, late_at);
         engine.deadlines.insert(attempt.silence(engine, self.key, n));
+        engine.deadlines.extend(attempt.hedge(self.key, n));
         self.attempts.push(attempt);
+    }
+
+    /// When the answer of the next proxy is late. An INVITE is answered at once and by the next hop itself; of other
+    /// requests nobody can say.
+    fn late_at(&self, engine: &mut Engine, now: Instant, leg: &Leg) -> Option<Instant> {
+        let Hop::Mesh(region, _) = &leg.hop else { return None };
+        if self.request.method() != Method::Invite {
+            return None;
+        }
+        engine.patience.pay();
+        let round_trip = leg.measured.map(|path| path.round_trip);
+        let patience = engine.patience.of(region, round_trip, engine.site.hop_timeout);
+        (patience < engine.site.hop_timeout).then(|| now + patience)
     }
 
     fn hear(&mut self, engine: &mut Engine, now: Instant, n: usize) {
@@ -246,12 +296,15 @@ impl Context {
             return;
         }
         self.attempts[n].heard = true;
-        engine.deadlines.remove(&self.attempts[n].silence(engine, self.key, n));
+        self.attempts[n].stop_timers(engine, self.key, n);
         let attempt = &self.attempts[n];
         if let Hop::Mesh(region, _) = attempt.hop.clone()
             && !attempt.repeated
         {
             let delay = now.saturating_duration_since(attempt.sent);
+            if self.request.method() == Method::Invite {
+                engine.patience.learn(&region, delay);
+            }
             self.sign(engine, &region, HopSign::Answer(delay));
         }
     }
@@ -289,7 +342,7 @@ impl Context {
     fn stop_timers(&mut self, engine: &mut Engine) {
         self.stop_timer_c(engine);
         for (n, attempt) in self.attempts.iter().enumerate() {
-            engine.deadlines.remove(&attempt.silence(engine, self.key, n));
+            attempt.stop_timers(engine, self.key, n);
         }
     }
 

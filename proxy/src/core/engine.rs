@@ -3,6 +3,7 @@
 use super::{
     branch::Mint,
     output::{HopEvent, HopSign, Note, Output},
+    patience::Patience,
     refusal::Refusal,
     site::Site,
     view::View,
@@ -23,6 +24,8 @@ pub(super) struct Key(pub(super) u64);
 /// The timers of a context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
+    /// The attempt of this number should have been answered by now: a copy goes over another path.
+    Hedge(usize),
     /// The attempt of this number has not been answered at all: the next element is silent.
     Silence(usize),
     /// RFC 3261 §16.6 step 11: the callee has been ringing for too long.
@@ -45,6 +48,7 @@ pub(super) struct Engine {
     pub(super) deadlines: BTreeSet<(Instant, Key, Timer)>,
     /// By Call-ID and CSeq: the paths of INVITEs that were answered over another one than the first.
     pub(super) answered_over: HashMap<(String, u32), Path>,
+    pub(super) patience: Patience,
     pub(super) out: VecDeque<Output>,
 }
 

@@ -11,6 +11,7 @@ mod engine;
 pub mod forward;
 pub mod names;
 pub mod output;
+mod patience;
 pub mod plan;
 pub mod refusal;
 mod request;
@@ -25,6 +26,7 @@ use context::Context;
 use decide::Source;
 use engine::{Engine, Key, Timer};
 use output::{Dropped, Note, Output};
+use patience::Patience;
 use ringway_sip::{ClientId, Layer, Message, ParseError, Peer, ServerId, Skeleton, Transport, transaction};
 use site::Site;
 use std::{
@@ -74,6 +76,7 @@ impl Proxy {
             clients: HashMap::new(),
             deadlines: BTreeSet::new(),
             answered_over: HashMap::new(),
+            patience: Patience::new(),
             out: VecDeque::new(),
         };
         Self { engine, contexts: BTreeMap::new(), servers: HashMap::new(), tokens: HashMap::new(), count: 0 }
@@ -171,6 +174,7 @@ impl Proxy {
             self.engine.deadlines.remove(&(at, key, timer));
             let Some(context) = self.contexts.get_mut(&key) else { continue };
             match timer {
+                Timer::Hedge(n) => context.on_late(&mut self.engine, now, n),
                 Timer::Silence(n) => context.on_silence(&mut self.engine, now, n),
                 Timer::C => context.on_timer_c(&mut self.engine, now),
             }

@@ -1,15 +1,15 @@
 //! From a decision to legs: to which addresses a request may go, in which order, and with which Routes.
 
-use super::{decide::Decision, refusal::Refusal, site::Site, view::View};
-use ringway_router::{Class, Path, Region, Route};
+use super::{decide::Decision, patience::is_lossy, refusal::Refusal, site::Site, view::View};
+use ringway_router::{Class, Path, Ranked, Region, Route};
 use ringway_sip::Peer;
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 /// Paths beyond these are not tried for one request.
 const LEGS_MAX: usize = 3;
 
 /// One way to send a request on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Leg {
     /// The next element.
     pub to: Peer,
@@ -17,6 +17,17 @@ pub struct Leg {
     pub hop: Hop,
     /// Route values to put on top, first one first.
     pub routes: Vec<String>,
+    /// What is measured of the path, at the ingress.
+    pub measured: Option<Measured>,
+}
+
+/// What the route table says of a path.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Measured {
+    /// There and back.
+    pub round_trip: Duration,
+    /// One way, 0 to 1.
+    pub loss: f64,
 }
 
 /// What the next element is.
@@ -26,6 +37,31 @@ pub enum Hop {
     Mesh(Region, Option<Path>),
     /// An element of our edge.
     Edge,
+}
+
+impl Measured {
+    fn of(ranked: &Ranked) -> Self {
+        let round_trip = Duration::try_from_secs_f64(ranked.delay_ms * 2e-3).unwrap_or(Duration::MAX);
+        Self { round_trip, loss: ranked.loss }
+    }
+}
+
+impl Leg {
+    /// Whether what goes this way goes another way as well, because the path is known to lose.
+    #[must_use]
+    pub fn is_lossy(&self) -> bool {
+        self.measured.is_some_and(|path| is_lossy(path.loss))
+    }
+}
+
+impl Hop {
+    /// Whether no link of this path is one of `other`: what happens to one says little about the other.
+    #[must_use]
+    pub fn is_independent_of(&self, other: &Self) -> bool {
+        let (Self::Mesh(_, Some(path)), Self::Mesh(_, Some(other))) = (self, other) else { return true };
+        let (path, other) = (path.regions(), other.regions());
+        !path.windows(2).any(|link| other.windows(2).any(|one| one == link))
+    }
 }
 
 /// Lays out the legs of a decision.
@@ -39,11 +75,11 @@ pub fn plan(decision: &Decision, call_id: &str, site: &Site, view: &View) -> Res
         Decision::Relay { next, .. } => {
             let neighbor = view.neighbor(next, call_id).ok_or_else(|| Refusal::PathFailed(next.clone()))?;
             let hop = Hop::Mesh(next.clone(), None);
-            Ok(VecDeque::from([Leg { to: Peer::udp(neighbor.sip), hop, routes: Vec::new() }]))
+            Ok(VecDeque::from([Leg { to: Peer::udp(neighbor.sip), hop, routes: Vec::new(), measured: None }]))
         }
         Decision::Egress { targets, .. } => Ok(targets
             .iter()
-            .map(|&to| Leg { to: Peer::udp(to), hop: Hop::Edge, routes: Vec::new() })
+            .map(|&to| Leg { to: Peer::udp(to), hop: Hop::Edge, routes: Vec::new(), measured: None })
             .collect()),
     }
 }
@@ -81,6 +117,7 @@ fn ingress(
                     to: Peer::udp(neighbor.sip),
                     hop: Hop::Mesh(ranked.path.regions()[1].clone(), Some(ranked.path.clone())),
                     routes: routes(&ranked.path, routed, site),
+                    measured: Some(Measured::of(ranked)),
                 })
                 .collect();
             best = Some((first.score, legs));

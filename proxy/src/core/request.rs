@@ -74,24 +74,30 @@ impl Proxy {
     }
 
     /// RFC 3261 §16.11: the ACK to a 2xx is a request of its own, without a transaction and without an answer. It
-    /// takes the best path of the moment, or the one that brought the answer when the first did not; should it be
-    /// lost, the callee repeats its 2xx, and another ACK comes.
+    /// takes the best path of the moment, or the one that brought the answer when the first did not, and where that is
+    /// known to lose, an independent one as well; should it be lost, the callee repeats its 2xx, and another comes.
     pub(super) fn on_ack(&mut self, from: Peer, ack: &Message) {
         let source = Source::of(from, &self.engine.site, &self.engine.view);
         let judged = self.judge(ack, source);
         let proven = self.engine.answered_over.get(&dialog_of(ack));
         let is_proven = |leg: &Leg| matches!(&leg.hop, Hop::Mesh(_, Some(path)) if Some(path) == proven);
-        let leg = judged.ok().and_then(|(decision, legs)| {
+        let Some((pops, legs, best)) = judged.ok().and_then(|(decision, legs)| {
             let best = legs.iter().position(is_proven).unwrap_or(0);
-            Some((decision.pops(), legs.into_iter().nth(best)?))
-        });
-        let Some((pops, leg)) = leg else {
+            (best < legs.len()).then(|| (decision.pops(), legs, best))
+        }) else {
             return self.engine.note(Note::Dropped(Dropped::UnroutableAck));
         };
+        let best = &legs[best];
+        let copy = best
+            .is_lossy()
+            .then(|| legs.iter().find(|leg| *leg != best && leg.hop.is_independent_of(&best.hop)))
+            .flatten();
         let branch = self.engine.mint.stateless_branch(ack, self.engine.mint.mark(ack));
-        let passage = Passage { from, pops, record: false, leg: &leg, branch: &branch, token: None };
-        let bytes = passage.apply(ack, &self.engine.site);
-        self.engine.out.push_back(Output::Send { to: leg.to, bytes });
+        for leg in [best].into_iter().chain(copy) {
+            let passage = Passage { from, pops, record: false, leg, branch: &branch, token: None };
+            let bytes = passage.apply(ack, &self.engine.site);
+            self.engine.out.push_back(Output::Send { to: leg.to, bytes });
+        }
     }
 
     /// Decision and legs, or the refusal.

@@ -13,6 +13,7 @@ const ROUNDS: u64 = 40;
 #[derive(Clone, Default)]
 pub(crate) struct Survey {
     slow: BTreeSet<(Place, Place)>,
+    lossy: BTreeSet<(Place, Place)>,
     down: BTreeSet<(Place, Place)>,
     dead: BTreeSet<Place>,
     policy: Option<&'static str>,
@@ -27,6 +28,12 @@ impl Survey {
     /// A link loses a fifth of its packets both ways and is 80 ms slower: calls had better go round.
     pub(crate) fn brownout(mut self, a: Place, b: Place) -> Self {
         self.slow.extend([(a, b), (b, a)]);
+        self
+    }
+
+    /// A link loses three packets in ten both ways, and is as fast as ever.
+    pub(crate) fn lossy(mut self, a: Place, b: Place) -> Self {
+        self.lossy.extend([(a, b), (b, a)]);
         self
     }
 
@@ -75,6 +82,8 @@ impl Survey {
     fn link(&self, from: Place, to: Place) -> LinkReport {
         let up = !self.down.contains(&(from, to)) && !self.dead.contains(&to);
         let slow = self.slow.contains(&(from, to));
+        // Of a round trip that loses 30 % each way, 51 % are lost.
+        let lost = if slow { 4 } else { 10 * u32::from(self.lossy.contains(&(from, to))) };
         let rtt_ms = RTT_MS[from as usize][to as usize] + if slow { 160.0 } else { 0.0 };
         let rtt_ms = if up { rtt_ms } else { 0.0 };
         LinkReport {
@@ -84,7 +93,7 @@ impl Survey {
             rtt_p95_ms: rtt_ms * 1.05,
             jitter_ms: rtt_ms * 0.01,
             probes: 20,
-            lost: if up { u32::from(slow) * 4 } else { 20 },
+            lost: if up { lost } else { 20 },
             sip: HopCounts::default(),
         }
     }

@@ -48,13 +48,13 @@ impl Context {
     }
 
     /// A 100 is of this hop alone. That of a relay may say that the hop after it is silent: then the next path is
-    /// tried as well, as if the relay itself were silent.
+    /// tried as well, as if the relay itself were late.
     fn on_trying(&mut self, engine: &mut Engine, now: Instant, n: usize, response: &Message) {
         if self.timer_c.is_none() {
             self.restart_timer_c(engine, now);
         }
-        let last = n + 1 == self.attempts.len();
-        if last && self.phase == Phase::Open && self.is_path_failure(n, response) {
+        let may_help = self.is_latest(n) && self.phase == Phase::Open && !self.plan.is_empty();
+        if may_help && self.is_path_failure(n, response) && engine.patience.spend() {
             self.advance(engine, now);
         }
     }
@@ -86,7 +86,7 @@ impl Context {
 
     /// An attempt ended without an answer.
     pub(in crate::core) fn on_failure(&mut self, engine: &mut Engine, now: Instant, n: usize, why: Failure) {
-        engine.deadlines.remove(&self.attempts[n].silence(engine, self.key, n));
+        self.attempts[n].stop_timers(engine, self.key, n);
         self.attempts[n].done = true;
         // RFC 4320 §4.2: when Timer F fires here, it has fired everywhere.
         let in_time = why == Failure::Unreachable || self.request.method() == Method::Invite;
