@@ -284,3 +284,33 @@ fn of_several_candidate_regions_the_better_reached_is_taken() {
         assert!(delivered.into_iter().all(|packet| Place::of(packet.to) == Some(taken)), "one region only");
     }
 }
+
+/// RFC 3261 §16.4.
+#[test]
+fn what_a_strict_router_did_to_a_request_is_undone() {
+    let mut world = relayed();
+    let mut invite = world.invite("c1");
+    invite.uri = "sip:us-west-2.mesh.example;lr".to_owned();
+    world.place(invite.route(NUMBER));
+    world.settle();
+    let arrived = world.request(Virginia.proxy(), CALLEE.edge(1), "INVITE");
+    assert_eq!((arrived.uri(), arrived.has("Route")), (NUMBER, false));
+    assert_eq!(world.placed("c1").finals, [200]);
+    world.assert_drained();
+}
+
+/// RFC 3261 §16.6 step 6.
+#[test]
+fn a_strict_router_of_the_edge_gets_what_it_can_read() {
+    let mut world = World::new(&Survey::fair()).with_phones(Manner::default());
+    let strict = CALLER.edge(7);
+    world.callee(strict, Manner::default());
+    let invite = world.invite("c1").route("sip:us-west-2.mesh.example;lr").route(&format!("sip:{strict}"));
+    world.place(invite.route("sip:behind.example;lr"));
+    world.settle();
+    let arrived = world.request(Oregon.proxy(), strict, "INVITE");
+    assert_eq!(arrived.uri(), format!("sip:{strict}"));
+    assert_eq!(arrived.all("Route"), ["<sip:behind.example;lr>", &format!("<{NUMBER}>")]);
+    assert_eq!(world.placed("c1").finals, [200]);
+    world.assert_drained();
+}

@@ -1,6 +1,6 @@
 //! RFC 3261 §16.6: the request as it leaves, spliced from the request as it came.
 
-use super::{branch::Token, plan::Leg, site::Site};
+use super::{branch::Token, plan::Leg, site::Site, strict};
 use bytes::Bytes;
 use ringway_sip::{Message, Method, Name, Peer};
 use std::fmt::Write as _;
@@ -29,7 +29,8 @@ impl Passage<'_> {
     #[must_use]
     pub fn apply(&self, request: &Message, site: &Site) -> Bytes {
         let mut edit = request.edit();
-        for _ in 0..self.pops {
+        let strict = self.leg.routes.is_empty() && strict::follow(request, self.pops, &mut edit);
+        for _ in 0..if strict { 0 } else { self.pops } {
             edit.pop_first(Name::Route);
         }
         for route in self.leg.routes.iter().rev() {

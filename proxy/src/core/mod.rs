@@ -16,6 +16,7 @@ pub mod plan;
 pub mod refusal;
 mod request;
 pub mod site;
+mod strict;
 mod upstream;
 pub mod view;
 
@@ -138,7 +139,10 @@ impl Proxy {
         match (source, message.is_request()) {
             (Source::Stranger, true) => self.engine.note(Note::Dropped(Dropped::StrangerRequest)),
             (Source::Stranger, false) => self.engine.note(Note::Dropped(Dropped::StrangerResponse)),
-            (Source::Mesh | Source::Edge, _) => self.engine.layer.receive(now, from, message),
+            (Source::Mesh | Source::Edge, _) => {
+                let message = strict::undo(&message, &self.engine.site.names).unwrap_or(message);
+                self.engine.layer.receive(now, from, message);
+            }
         }
     }
 
