@@ -241,10 +241,10 @@ fn what_is_no_message_is_dropped_counted_and_refused_where_it_can_be() {
         assert_eq!(told, status, "after {before}");
     }
     let count = 2 * count;
-    assert_eq!(world.drops(Oregon, Dropped::Malformed), count);
+    assert_eq!(world.malformed(Oregon), count);
     // Line ends are a keepalive, and no fault (RFC 5626 §3.5.1).
     world.feed(Oregon, Input::Message { from: Peer::udp(CALLER.edge(1)), bytes: "\r\n\r\n".into() });
-    assert_eq!(world.drops(Oregon, Dropped::Malformed), count);
+    assert_eq!(world.malformed(Oregon), count);
     assert_eq!(world.transactions(), 0);
     // And the proxy is well.
     world.call("c1");

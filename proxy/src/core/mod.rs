@@ -148,7 +148,7 @@ impl Proxy {
 
     /// What does not parse is dropped; one of ours is told why, where it can be told at all, so that it stops.
     fn on_malformed(&mut self, from: Peer, source: Source, bytes: &[u8], error: ParseError) {
-        self.engine.note(Note::Dropped(Dropped::Malformed));
+        self.engine.note(Note::Dropped(Dropped::Malformed(error)));
         if source == Source::Stranger {
             return;
         }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use ringway_router::{Path, Region};
-use ringway_sip::Peer;
+use ringway_sip::{ParseError, Peer};
 use std::{fmt, time::Duration};
 
 /// One thing for the shell to do.
@@ -90,8 +90,8 @@ pub enum HopSign {
 /// Why a message was dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dropped {
-    /// It is no SIP message.
-    Malformed,
+    /// It is no SIP message, for this reason.
+    Malformed(ParseError),
     /// A request from somebody who is neither of the mesh nor of the edge.
     StrangerRequest,
     /// Likewise a response.
@@ -103,20 +103,11 @@ pub enum Dropped {
 }
 
 impl Dropped {
-    /// Every reason, for the metrics.
-    pub const ALL: [Self; 5] = [
-        Self::Malformed,
-        Self::StrangerRequest,
-        Self::StrangerResponse,
-        Self::StrayResponse,
-        Self::UnroutableAck,
-    ];
-
     /// The metric label.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
-            Self::Malformed => "malformed",
+            Self::Malformed(error) => error.label(),
             Self::StrangerRequest => "stranger_request",
             Self::StrangerResponse => "stranger_response",
             Self::StrayResponse => "stray_response",

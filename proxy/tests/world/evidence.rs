@@ -43,6 +43,12 @@ impl World {
         self.notes.iter().filter(|(_, at, note)| *at == place && is(note)).count()
     }
 
+    /// How many messages were none, for whatever reason.
+    pub(crate) fn malformed(&self, place: Place) -> usize {
+        let is = |note: &Note| matches!(note, Note::Dropped(Dropped::Malformed(_)));
+        self.notes.iter().filter(|(_, at, note)| *at == place && is(note)).count()
+    }
+
     /// What a proxy saw of its hops: towards which region, and what.
     pub(crate) fn hops(&self, place: Place) -> Vec<(String, HopSign)> {
         let hop = |note: &Note| match note {
