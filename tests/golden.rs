@@ -202,7 +202,7 @@ fn metrics() -> String {
             route_epoch: 1,
             policy_revision: 0,
         },
-        Note::Dropped(Dropped::Malformed),
+        Note::Dropped(Dropped::UnroutableAck),
         hop(HopSign::Request),
         hop(HopSign::Retransmission),
         hop(HopSign::Timeout),
@@ -211,6 +211,7 @@ fn metrics() -> String {
         metrics.note(&note);
     }
     metrics.transactions(0).set(1);
+    metrics.sip_connection_closed("idle");
     metrics.probe_dropped("stranger");
     metrics.mesh_refused("forged");
     metrics.link_up.with_label_values(&["us-west-2", "us-east-1"]).set(1);

@@ -1,4 +1,5 @@
-//! SIPp, the field's own load generator, through two regions and a relay while the route table is swapped under it.
+//! SIPp, the field's own load generator: through two regions and a relay while the route table is swapped under it, and
+//! from a caller over TCP.
 
 mod support;
 
@@ -17,6 +18,7 @@ use tokio::{
 };
 
 const CALLS: u64 = 1_000;
+const TCP_CALLS: u64 = 200;
 const CALLS_PER_SECOND: u64 = 60;
 const SWAPS_MIN: u64 = 100;
 /// Beyond the time that the calls take: start, talk time, and one round of retransmissions.
@@ -30,7 +32,7 @@ async fn a_thousand_calls_take_a_relay_while_the_table_is_swapped() {
     let epoch_before = epoch(&world).await;
 
     let mut callee = start(&sipp, &world, "uas", callee_args(&world));
-    let mut caller = start(&sipp, &world, "uac", caller_args(&world));
+    let mut caller = start(&sipp, &world, "uac", caller_args(&world, CALLS));
     let swaps = timeout(LIMIT, swap_while_calls_run(&world)).await.expect("the calls are placed in time");
     let status = timeout(LIMIT, caller.wait()).await.expect("the calls end in time").expect("sipp runs");
     assert!(status.success(), "sipp says {status}\n{}", errors(&world));
@@ -51,6 +53,27 @@ async fn a_thousand_calls_take_a_relay_while_the_table_is_swapped() {
     println!(
         "{CALLS} calls, {again} retransmissions, {swaps} swaps, {epochs} tables, {relayed} INVITEs relayed"
     );
+    world.shutdown().await;
+}
+
+/// Each call has a connection of its own, by which its answers come back; the callee in the other region speaks UDP.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_over_tcp_reaches_a_callee_over_udp() {
+    let Some(sipp) = peer("sipp", "sip-tester") else { return };
+    let world = world(1).await;
+    let mut callee = start(&sipp, &world, "uas", callee_args(&world));
+    let mut args = caller_args(&world, TCP_CALLS);
+    args.extend(["-t", "tn", "-max_socket", "100"].map(String::from));
+    let mut caller = start(&sipp, &world, "uac", args);
+    let status = timeout(LIMIT, caller.wait()).await.expect("the calls end in time").expect("sipp runs");
+    assert!(status.success(), "sipp says {status}\n{}", errors(&world));
+    callee.start_kill().expect("the callee is ours to end");
+    let totals = Totals::read(&world);
+    assert_eq!((totals.successful, totals.failed), (TCP_CALLS, 0), "{totals:?}\n{}", errors(&world));
+    let ingress = world.node("us-west-2", 1).expect("the whitepaper has it");
+    let closed = metric(ingress, "ringway_sip_connections_closed_total", "reason=\"closed\"").await;
+    println!("{TCP_CALLS} calls, {closed} connections that their caller closed");
+    assert!(closed >= 100.0, "{closed} connections were closed by the caller: did it speak TCP?");
     world.shutdown().await;
 }
 
@@ -97,7 +120,7 @@ fn callee_args(world: &World) -> Vec<String> {
     at(callee)
 }
 
-fn caller_args(world: &World) -> Vec<String> {
+fn caller_args(world: &World, calls: u64) -> Vec<String> {
     let (oregon, virginia) = (world.region("us-west-2"), world.region("us-east-1"));
     let (oregon, virginia) = (oregon.expect("there"), virginia.expect("there"));
     let number = format!("{}5550100", virginia.prefix().expect("Virginia has phones"));
@@ -108,7 +131,7 @@ fn caller_args(world: &World) -> Vec<String> {
         "-s".into(),
         number,
         "-m".into(),
-        CALLS.to_string(),
+        calls.to_string(),
         "-r".into(),
         CALLS_PER_SECOND.to_string(),
     ]);

@@ -3,7 +3,7 @@
 use crate::core::dial::{Entry, Match};
 use ipnet::IpNet;
 use ringway_router::Region;
-use ringway_sip::Uri;
+use ringway_sip::{Peer, Uri};
 use serde::Deserialize;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -43,7 +43,7 @@ pub struct Mesh {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sip {
-    /// UDP.
+    /// UDP and TCP.
     pub listen: SocketAddr,
     /// What stands in our Via when it is not `listen`.
     pub advertise: Option<SocketAddr>,
@@ -80,7 +80,7 @@ pub struct Dial {
     pub domain: Option<String>,
     /// The region that delivers it.
     pub region: Region,
-    /// `sip:ADDRESS[:PORT]` of that region's edge elements, in order.
+    /// `sip:ADDRESS[:PORT][;transport=tcp]` of that region's edge elements, in order.
     pub next: Vec<String>,
 }
 
@@ -181,17 +181,19 @@ impl Dial {
         if self.next.is_empty() {
             return Err(("dial.next", "needs at least one address".into()));
         }
-        let next = self.next.iter().map(|text| next_address(text)).collect::<Result<_, _>>()?;
+        let next = self.next.iter().map(|text| next_peer(text)).collect::<Result<_, _>>()?;
         Ok(Entry { matches, region: self.region.clone(), next })
     }
 }
 
-fn next_address(text: &str) -> Result<SocketAddr, Unsound> {
+fn next_peer(text: &str) -> Result<Peer, Unsound> {
     Uri::parse(text)
         .ok()
         .filter(|uri| uri.scheme.eq_ignore_ascii_case("sip") && uri.user.is_none())
-        .and_then(|uri| crate::core::names::address_of(&uri))
-        .ok_or_else(|| ("dial.next", format!("{text:?} is not of the form sip:ADDRESS or sip:ADDRESS:PORT")))
+        .and_then(|uri| crate::core::names::peer_of(&uri))
+        .ok_or_else(|| {
+            ("dial.next", format!("{text:?} is not of the form sip:ADDRESS[:PORT][;transport=tcp]"))
+        })
 }
 
 fn within(key: &'static str, value: u64, low: u64, high: u64) -> Result<(), Unsound> {

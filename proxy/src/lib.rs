@@ -9,4 +9,5 @@ pub mod mesh;
 pub mod metrics;
 pub mod probe;
 pub mod service;
+pub mod streams;
 pub mod worker;

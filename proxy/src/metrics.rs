@@ -31,6 +31,7 @@ pub struct Metrics {
     transactions: IntGaugeVec,
     kernel_dropped: IntCounter,
     hand_over_dropped: IntCounter,
+    connections_closed: IntCounterVec,
     /// Epoch of the active route table.
     pub route_epoch: IntGauge,
     /// Revision of the active policy.
@@ -73,14 +74,7 @@ impl Metrics {
             hop_requests: counters(r, "hop_requests_total", "INVITEs sent to the region", &["to"])?,
             hop_retransmissions: counters(r, "hop_retransmissions_total", "INVITEs sent again", &["to"])?,
             hop_timeouts: counters(r, "hop_timeouts_total", "INVITEs to a silent next proxy", &["to"])?,
-            hop_answer: registered(
-                r,
-                HistogramVec::new(
-                    HistogramOpts::new("hop_first_answer_seconds", "First answer to an INVITE (Karn's rule)")
-                        .buckets(ANSWER_BUCKETS.to_vec()),
-                    &["to"],
-                )?,
-            )?,
+            hop_answer: registered(r, first_answers()?)?,
             probe_dropped: counters(
                 r,
                 "probe_dropped_total",
@@ -106,6 +100,12 @@ impl Metrics {
                 r,
                 "sip_hand_over_dropped_total",
                 "Datagrams that a worker had no room for",
+            )?,
+            connections_closed: counters(
+                r,
+                "sip_connections_closed_total",
+                "Connections that ended, or were not made",
+                &["reason"],
             )?,
             route_epoch: gauge(r, "route_epoch", "Epoch of the active route table")?,
             policy_revision: gauge(r, "policy_revision", "Revision of the active policy")?,
@@ -189,6 +189,11 @@ impl Metrics {
         self.send_failed.inc();
     }
 
+    /// A connection of SIP over TCP ended, or was not made.
+    pub fn sip_connection_closed(&self, reason: &str) {
+        self.connections_closed.with_label_values(&[reason]).inc();
+    }
+
     /// A worker's transactions that are not over, for it to set.
     #[must_use]
     pub fn transactions(&self, worker: usize) -> IntGauge {
@@ -220,6 +225,11 @@ impl Metrics {
     pub fn calls(&self) -> u64 {
         self.calls.get()
     }
+}
+
+fn first_answers() -> Result<HistogramVec, prometheus::Error> {
+    let name = HistogramOpts::new("hop_first_answer_seconds", "First answer to an INVITE (Karn's rule)");
+    HistogramVec::new(name.buckets(ANSWER_BUCKETS.to_vec()), &["to"])
 }
 
 fn registered<C: Collector + Clone + 'static>(

@@ -114,7 +114,8 @@ pub async fn run(config: Config, clock: Clock, life: Life) -> Result<(), Service
     let view = Arc::new(View::alone(Router::new(home, config.router.clone()).table()));
     let (handle, events) = Handle::new(clock, Metrics::new()?, Arc::clone(&view), chance::seed());
     let site = Arc::new(site);
-    let make_core = move || Proxy::new(Arc::clone(&site), Arc::clone(&view), chance::seed());
+    let of_workers = Arc::clone(&site);
+    let make_core = move || Proxy::new(Arc::clone(&of_workers), Arc::clone(&view), chance::seed());
     let (roster, roster_seen) = watch::channel(Arc::new(Roster::default()));
     let (ready, ready_seen) = watch::channel(false);
     let registry = handle.metrics().registry().clone();
@@ -123,7 +124,7 @@ pub async fn run(config: Config, clock: Clock, life: Life) -> Result<(), Service
     let mut parts: JoinSet<Result<(), ServiceError>> = JoinSet::new();
     let phase = life.watch();
     let control_task = tokio::spawn(control::run(control, events, roster, ready, phase));
-    part(&mut parts, worker::run(listeners.sip, make_core, handle.clone()));
+    part(&mut parts, worker::run(listeners.sip, make_core, handle.clone(), site));
     part(&mut parts, probe::service::reflect(listeners.reflector, roster_seen.clone(), handle.clone()));
     let pace = Pace {
         interval: Duration::from_millis(config.mesh.probe_interval_ms),
@@ -246,7 +247,7 @@ fn own_id(node: &Node) -> Result<NodeId, ServiceError> {
 
 /// Every socket, bound before anything starts: a taken port is an error at start.
 struct Listeners {
-    sip: Vec<mio::net::UdpSocket>,
+    sip: worker::Sockets,
     reflector: UdpSocket,
     prober: UdpSocket,
     mesh: TcpListener,
@@ -261,7 +262,10 @@ impl Listeners {
         let (admin, metrics) = (config.admin.listen, config.metrics.listen);
         let asking = SocketAddr::new(probe.ip(), 0);
         Ok(Self {
-            sip: worker::bind(sip, config.sip.worker_count()).map_err(failed("sip.listen", sip))?,
+            sip: worker::Sockets {
+                datagrams: worker::bind(sip, config.sip.worker_count()).map_err(failed("sip.listen", sip))?,
+                connections: TcpListener::bind(sip).await.map_err(failed("sip.listen", sip))?,
+            },
             reflector: UdpSocket::bind(probe).await.map_err(failed("mesh.probe_listen", probe))?,
             prober: UdpSocket::bind(asking).await.map_err(failed("mesh.probe_listen", asking))?,
             mesh: TcpListener::bind(mesh).await.map_err(failed("mesh.listen", mesh))?,

@@ -1,10 +1,9 @@
 //! What is to become of a request: RFC 3261 §16.3 (validation), §16.4 (route information), §16.5 (targets), and the
 //! source routes of the mesh. A pure function of the request, its source, and the site.
 
-use super::{names::address_of, refusal::Refusal, site::Site, view::View};
+use super::{names::peer_of, refusal::Refusal, site::Site, view::View};
 use ringway_router::Region;
 use ringway_sip::{Message, Method, Name, NameAddr, Peer, Transport, Uri};
-use std::net::SocketAddr;
 
 /// Who sent a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +23,7 @@ impl Source {
         let mesh = match from.transport {
             Transport::Udp => view.peers.contains(&from.address),
             // A connection comes from any port.
-            Transport::Tcp | Transport::Tls => view.peers.iter().any(|peer| peer.ip() == from.address.ip()),
+            Transport::Tcp | Transport::Tls => view.is_peer(from.address.ip()),
         };
         if mesh {
             Self::Mesh
@@ -61,7 +60,7 @@ pub enum Decision {
     /// Out to this region's edge; the next address is for when one does not answer.
     Egress {
         /// In order.
-        targets: Vec<SocketAddr>,
+        targets: Vec<Peer>,
         /// Own Routes.
         pops: usize,
     },
@@ -165,7 +164,7 @@ fn by_target(
         return if ours { Err(Refusal::NotFound) } else { edge_target(uri, site, pops) };
     }
     let entries: Vec<_> = entries.collect();
-    let local: Vec<SocketAddr> = entries
+    let local: Vec<Peer> = entries
         .iter()
         .filter(|entry| entry.region == *home)
         .flat_map(|entry| entry.next.iter().copied())
@@ -183,11 +182,11 @@ fn by_target(
 /// An address of the edge: it must be written as an address (names come with DNS), and belong to the edge, because
 /// nothing is ever sent where it was not asked for.
 fn edge_target(uri: &Uri<'_>, site: &Site, pops: usize) -> Result<Decision, Refusal> {
-    let address = address_of(uri).ok_or(Refusal::NotFound)?;
-    if !site.is_edge(address.ip()) {
+    let peer = peer_of(uri).ok_or(Refusal::NotFound)?;
+    if !site.is_edge(peer.address.ip()) {
         return Err(Refusal::NotAllowed);
     }
-    Ok(Decision::Egress { targets: vec![address], pops })
+    Ok(Decision::Egress { targets: vec![peer], pops })
 }
 
 fn routable_uri(request: &Message) -> Result<Uri<'_>, Refusal> {

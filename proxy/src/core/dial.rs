@@ -1,8 +1,7 @@
 //! The dial plan: which region a number or a domain lives in, and where that region delivers it.
 
 use ringway_router::Region;
-use ringway_sip::Uri;
-use std::net::SocketAddr;
+use ringway_sip::{Peer, Uri};
 
 /// One line of the dial plan.
 #[derive(Debug, Clone)]
@@ -12,7 +11,7 @@ pub struct Entry {
     /// The region that delivers it.
     pub region: Region,
     /// The edge elements of that region, in order: the next is tried when one does not answer.
-    pub next: Vec<SocketAddr>,
+    pub next: Vec<Peer>,
 }
 
 /// What a dial plan entry matches.

@@ -50,7 +50,12 @@ impl Passage<'_> {
     }
 
     fn via(&self, site: &Site) -> String {
-        let mut via = format!("SIP/2.0/UDP {};rport;branch={}", site.sent_by, self.branch);
+        let mut via = format!(
+            "SIP/2.0/{} {};rport;branch={}",
+            self.leg.to.transport.in_via(),
+            site.sent_by,
+            self.branch
+        );
         if let Some(token) = self.token {
             // Writing to a String cannot fail.
             let _ = write!(via, ";{}={token}", Token::PARAM);

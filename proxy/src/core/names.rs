@@ -1,7 +1,7 @@
 //! The mesh's names: a region is the SIP host `<region>.<mesh-domain>`, and inside the mesh that name is an address.
 
 use ringway_router::Region;
-use ringway_sip::Uri;
+use ringway_sip::{Peer, Transport, Uri};
 use std::net::SocketAddr;
 
 /// Which hosts are regions of the mesh, and which are this node itself.
@@ -58,8 +58,35 @@ impl Names {
     }
 }
 
+/// The peer in a URI whose host is an IP address: over UDP, unless it says otherwise (RFC 3263 §4.1). `None` also for a
+/// transport that is not spoken.
+#[must_use]
+pub fn peer_of(uri: &Uri<'_>) -> Option<Peer> {
+    let transport = match uri.params.find("transport").flatten() {
+        None => Transport::Udp,
+        Some(text) => Transport::parse(text).filter(|transport| *transport != Transport::Tls)?,
+    };
+    let port = uri.port.unwrap_or(transport.default_port());
+    Some(Peer::new(transport, SocketAddr::new(uri.ip()?, port)))
+}
+
 /// The socket address in a URI whose host is an IP address, with the default port of RFC 3261 §19.1.2.
 #[must_use]
 pub fn address_of(uri: &Uri<'_>) -> Option<SocketAddr> {
     Some(SocketAddr::new(uri.ip()?, uri.port.unwrap_or(5060)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_over_udp_unless_it_says_tcp() {
+        let peer = |text: &str| peer_of(&Uri::parse(text).unwrap()).map(|peer| peer.to_string());
+        assert_eq!(peer("sip:a@192.0.2.1"), Some("udp:192.0.2.1:5060".into()));
+        assert_eq!(peer("sip:[2001:db8::1]:5070;transport=TCP"), Some("tcp:[2001:db8::1]:5070".into()));
+        assert_eq!(peer("sip:192.0.2.1;transport=tls"), None, "not spoken yet");
+        assert_eq!(peer("sip:192.0.2.1;transport=carrier-pigeon"), None);
+        assert_eq!(peer("sip:pbx.example"), None, "a name is no address");
+    }
 }

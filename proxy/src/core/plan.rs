@@ -79,7 +79,7 @@ pub fn plan(decision: &Decision, call_id: &str, site: &Site, view: &View) -> Res
         }
         Decision::Egress { targets, .. } => Ok(targets
             .iter()
-            .map(|&to| Leg { to: Peer::udp(to), hop: Hop::Edge, routes: Vec::new(), measured: None })
+            .map(|&to| Leg { to, hop: Hop::Edge, routes: Vec::new(), measured: None })
             .collect()),
     }
 }

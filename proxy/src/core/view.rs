@@ -4,7 +4,7 @@ use ringway_router::{Class, NodeId, Path, Region, RouteTable};
 use std::{
     collections::{BTreeMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::Arc,
 };
 
@@ -43,6 +43,12 @@ impl View {
             peers: HashSet::new(),
             draining: false,
         }
+    }
+
+    /// Whether a proxy of the mesh has that address.
+    #[must_use]
+    pub fn is_peer(&self, address: IpAddr) -> bool {
+        self.peers.iter().any(|peer| peer.ip() == address)
     }
 
     /// Whether a request that is out over `path`, by way of the proxy at `first`, may still hope for its answer.

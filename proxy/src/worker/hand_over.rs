@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use memchr::memchr_iter;
 use mio::{Poll, Token, Waker};
+use ringway_sip::Peer;
 use std::{
     hash::{DefaultHasher, Hash as _, Hasher as _},
     io,
-    net::SocketAddr,
     sync::{
         Arc,
         mpsc::{Receiver, SyncSender, sync_channel},
@@ -22,12 +22,20 @@ pub type Wakers = Arc<[Waker]>;
 /// One worker's way to the others.
 #[derive(Clone)]
 pub(super) struct HandOver {
-    queues: Arc<[SyncSender<(SocketAddr, Bytes)>]>,
+    queues: Arc<[SyncSender<Handed>]>,
     wakers: Wakers,
 }
 
 /// What the others hand to one worker.
-pub(super) struct Inbox(Receiver<(SocketAddr, Bytes)>);
+pub(super) struct Inbox(Receiver<Handed>);
+
+/// What is handed to a worker.
+pub(super) enum Handed {
+    /// A message of a call that is its own.
+    Message(Peer, Bytes),
+    /// A connection is gone, and every worker may have something out by it.
+    Lost(Peer),
+}
 
 impl HandOver {
     /// Queues between as many workers as there are polls; a datagram in a queue wakes its poll with `token`.
@@ -52,9 +60,14 @@ impl HandOver {
         usize::try_from(hasher.finish() % self.queues.len() as u64).unwrap_or(0)
     }
 
+    /// The number of workers.
+    pub(super) fn workers(&self) -> usize {
+        self.queues.len()
+    }
+
     /// False: the worker does not keep up.
-    pub(super) fn give(&self, owner: usize, from: SocketAddr, bytes: Bytes) -> bool {
-        let given = self.queues[owner].try_send((from, bytes)).is_ok();
+    pub(super) fn give(&self, owner: usize, handed: Handed) -> bool {
+        let given = self.queues[owner].try_send(handed).is_ok();
         // A waker that fails leaves the datagram for the worker's next turn.
         let _ = self.wakers[owner].wake();
         given
@@ -62,7 +75,7 @@ impl HandOver {
 }
 
 impl Inbox {
-    pub(super) fn take(&self) -> Option<(SocketAddr, Bytes)> {
+    pub(super) fn take(&self) -> Option<Handed> {
         self.0.try_recv().ok()
     }
 }
@@ -119,11 +132,11 @@ mod tests {
         }
         assert!(seen.iter().all(|&calls| calls > 60), "{seen:?}");
 
-        let from = SocketAddr::from(([127, 0, 0, 1], 5060));
+        let from = Peer::udp(([127, 0, 0, 1], 5060).into());
         for _ in 0..QUEUE {
-            assert!(hand_over.give(2, from, Bytes::from_static(b"x")));
+            assert!(hand_over.give(2, Handed::Message(from, Bytes::from_static(b"x"))));
         }
-        assert!(!hand_over.give(2, from, Bytes::from_static(b"x")), "a full queue says so");
+        assert!(!hand_over.give(2, Handed::Message(from, Bytes::from_static(b"x"))), "a full queue says so");
         assert_eq!(std::iter::from_fn(|| inboxes[2].take()).count(), QUEUE);
     }
 }

@@ -9,14 +9,16 @@ use crate::{
     core::{
         Input, Proxy,
         output::{Note, Output},
+        site::Site,
     },
+    streams::{self, Streams},
 };
 use bytes::Bytes;
-use hand_over::{HandOver, Inbox};
+use hand_over::{HandOver, Handed, Inbox};
 use mio::{Events, Interest, Poll, Token, net::UdpSocket};
 use prometheus::IntGauge;
 use ringway_node::log::Redact;
-use ringway_sip::Peer;
+use ringway_sip::{Peer, Transport};
 use socket::{BATCH, Receiver, Sender};
 use std::{
     io,
@@ -25,10 +27,18 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-use tokio::sync::mpsc;
+use tokio::{net::TcpListener, sync::mpsc};
 
 pub use hand_over::Wakers;
 pub use socket::bind;
+
+/// Where SIP comes to, bound.
+pub struct Sockets {
+    /// One for each worker.
+    pub datagrams: Vec<UdpSocket>,
+    /// TCP, of the same address.
+    pub connections: TcpListener,
+}
 
 const SOCKET: Token = Token(0);
 const INBOX: Token = Token(1);
@@ -41,13 +51,20 @@ const SLEEP_MAX: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 /// What the system said of a socket, or of starting a thread.
-pub async fn run(sockets: Vec<UdpSocket>, make_core: impl Fn() -> Proxy, control: Handle) -> io::Result<()> {
+pub async fn run(
+    sockets: Sockets,
+    make_core: impl Fn() -> Proxy,
+    control: Handle,
+    site: Arc<Site>,
+) -> io::Result<()> {
+    let Sockets { datagrams: sockets, connections } = sockets;
     let mut polls = Vec::new();
     for _ in &sockets {
         polls.push(Poll::new()?);
     }
     let (hand_over, inboxes) = HandOver::between(&polls, INBOX)?;
     control.set_wakers(hand_over.wakers());
+    let streams = streams(&hand_over, &control, site);
     let (tell, mut told) = mpsc::channel(hand_over.wakers().len().max(1));
     for (number, ((socket, poll), inbox)) in sockets.into_iter().zip(polls).zip(inboxes).enumerate() {
         let worker = Worker {
@@ -58,6 +75,7 @@ pub async fn run(sockets: Vec<UdpSocket>, make_core: impl Fn() -> Proxy, control
             hand_over: hand_over.clone(),
             inbox,
             sender: Sender::default(),
+            streams: streams.clone(),
             transactions: control.metrics().transactions(number),
         };
         let tell = tell.clone();
@@ -67,7 +85,33 @@ pub async fn run(sockets: Vec<UdpSocket>, make_core: impl Fn() -> Proxy, control
         })?;
     }
     drop(tell);
-    told.recv().await.unwrap_or_else(|| Err(io::Error::other("no SIP worker is left")))
+    tokio::select! {
+        ended = told.recv() => ended.unwrap_or_else(|| Err(io::Error::other("no SIP worker is left"))),
+        ended = streams.accept(connections) => ended,
+    }
+}
+
+/// The connections, for those whom the core would listen to: what they bring goes to the workers.
+fn streams(hand_over: &HandOver, control: &Handle, site: Arc<Site>) -> Streams {
+    let (workers, metrics) = (hand_over.clone(), control.clone());
+    let sink = move |event| match event {
+        streams::Event::Message { from, bytes } => {
+            if !workers.give(workers.owner(&bytes), Handed::Message(from, bytes)) {
+                metrics.metrics().hand_over_dropped();
+            }
+        }
+        streams::Event::Lost(peer) => {
+            for worker in 0..workers.workers() {
+                if !workers.give(worker, Handed::Lost(peer)) {
+                    metrics.metrics().hand_over_dropped();
+                }
+            }
+        }
+    };
+    let settings = streams::Settings { limits: site.limits, ..streams::Settings::default() };
+    let view = control.clone();
+    let admit = move |source| site.is_edge(source) || view.view().load().is_peer(source);
+    Streams::new(settings, Arc::new(sink), Arc::new(admit), control.clone())
 }
 
 struct Worker {
@@ -78,6 +122,7 @@ struct Worker {
     hand_over: HandOver,
     inbox: Inbox,
     sender: Sender,
+    streams: Streams,
     transactions: IntGauge,
 }
 
@@ -143,18 +188,23 @@ impl Worker {
 
     fn take(&mut self, now: Instant, from: SocketAddr, bytes: Bytes) {
         let owner = self.hand_over.owner(&bytes);
+        let from = Peer::udp(from);
         if owner == self.number {
-            self.step(now, Input::Message { from: Peer::udp(from), bytes });
-        } else if !self.hand_over.give(owner, from, bytes) {
+            self.step(now, Input::Message { from, bytes });
+        } else if !self.hand_over.give(owner, Handed::Message(from, bytes)) {
             self.control.metrics().hand_over_dropped();
         }
     }
 
-    /// Likewise for what the other workers handed over.
+    /// Likewise for what the other workers and the connections handed over.
     fn take_handed(&mut self, now: Instant) -> bool {
         for _ in 0..BATCH {
-            let Some((from, bytes)) = self.inbox.take() else { return false };
-            self.step(now, Input::Message { from: Peer::udp(from), bytes });
+            let input = match self.inbox.take() {
+                Some(Handed::Message(from, bytes)) => Input::Message { from, bytes },
+                Some(Handed::Lost(peer)) => Input::Unreachable(peer),
+                None => return false,
+            };
+            self.step(now, input);
         }
         true
     }
@@ -164,7 +214,10 @@ impl Worker {
         self.core.handle(now, input);
         while let Some(output) = self.core.poll() {
             match output {
-                Output::Send { to, bytes } => self.sender.push(to.address, bytes),
+                Output::Send { to, bytes } if to.transport == Transport::Udp => {
+                    self.sender.push(to.address, bytes);
+                }
+                Output::Send { to, bytes } => self.streams.send(to, bytes),
                 Output::Note(note) => self.note(&note),
             }
         }

@@ -8,7 +8,7 @@ use ringway_proxy::core::{
     view::{Neighbor, View},
 };
 use ringway_router::Region;
-use ringway_sip::{Limits, Timing};
+use ringway_sip::{Limits, Peer, Timing};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 pub(crate) const MESH: &str = "mesh.example";
@@ -101,7 +101,7 @@ fn dial_plan() -> DialPlan {
     let prefix = |prefix: &str, place: Place, next: &[u8]| Entry {
         matches: Match::Prefix(prefix.to_owned()),
         region: place.region(),
-        next: next.iter().map(|&n| place.edge(n)).collect(),
+        next: next.iter().map(|&n| Peer::udp(place.edge(n))).collect(),
     };
     DialPlan::new(vec![
         prefix("+1703", Place::Virginia, &[1]),
