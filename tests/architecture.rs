@@ -29,10 +29,11 @@ const PURE_CRATES: [(&str, &[&str]); 2] = [
 ];
 
 /// Where pure code lives: no socket, no async, no clock, no chance, no global (DESIGN §2).
-const PURE: [&str; 9] = [
+const PURE: [&str; 10] = [
     "sip/src/",
     "router/src/",
     "proxy/src/core/",
+    "proxy/src/location/",
     "proxy/src/probe/session.rs",
     "proxy/src/probe/packet.rs",
     "proxy/src/probe/reflector.rs",

@@ -5,6 +5,7 @@ pub mod config;
 pub mod control;
 pub mod core;
 pub mod hops;
+pub mod location;
 pub mod mesh;
 pub mod metrics;
 pub mod probe;

@@ -14,6 +14,7 @@ pub mod output;
 mod patience;
 pub mod plan;
 pub mod refusal;
+pub mod registrar;
 mod request;
 pub mod site;
 mod strict;
