@@ -126,10 +126,9 @@ impl Store {
         let all = self.records(&record.aor);
         match all.iter().find(|known| known.is_same_record(&record)) {
             Some(known) if !record.is_newer(known) => return Merged::Stale,
-            Some(_) => {}
             None if all.len() >= self.records_max() => return Merged::Refused,
             None if all.is_empty() && self.aors >= self.limits.aors_max => return Merged::Refused,
-            None => {}
+            Some(_) | None => {}
         }
         self.put(record);
         Merged::Taken
