@@ -59,6 +59,7 @@ impl Layer {
         };
         let client = ClientSide { to, machine, alarm: Alarm::default(), key: Arc::clone(&key), bytes };
         let id = self.clients.insert(client);
+        self.connected.enter(to);
         self.client_keys.insert(key, id);
         self.carry_out_client(now, id, None);
         ClientId(id)
@@ -132,9 +133,9 @@ impl Layer {
     }
 
     pub(super) fn forget_client(&mut self, id: Key) {
-        if let Some(client) = self.clients.remove(id)
-            && self.client_keys.get(&client.key) == Some(&id)
-        {
+        let Some(client) = self.clients.remove(id) else { return };
+        self.connected.leave(client.to);
+        if self.client_keys.get(&client.key) == Some(&id) {
             self.client_keys.remove(&client.key);
         }
     }

@@ -6,6 +6,7 @@
 
 mod agenda;
 mod client_side;
+mod connected;
 mod hash;
 mod matching;
 mod output;
@@ -25,6 +26,7 @@ use crate::message::{Message, Method};
 use crate::peer::{Peer, Way};
 use agenda::{Agenda, Entry, Owner};
 use client_side::ClientSide;
+use connected::Connected;
 use hash::Seeded;
 use server_side::ServerSide;
 use slab::{Key, Slab};
@@ -48,6 +50,7 @@ pub struct Layer {
     client_keys: HashMap<Arc<[u8]>, Key, Seeded>,
     server_keys: HashMap<Arc<[u8]>, Key, Seeded>,
     agenda: Agenda,
+    connected: Connected,
     outputs: VecDeque<Output>,
     /// Where the key of the message at hand is written.
     scratch: Vec<u8>,
@@ -71,6 +74,7 @@ impl Layer {
             client_keys: HashMap::with_hasher(seeded),
             server_keys: HashMap::with_hasher(seeded),
             agenda: Agenda::default(),
+            connected: Connected::new(seeded),
             outputs: VecDeque::new(),
             scratch: Vec::new(),
         }
@@ -125,8 +129,11 @@ impl Layer {
 
     /// The transport cannot reach `to`: every client transaction there that has no final response ends with
     /// [`Output::TransportFailed`]. If it was a connection by which requests came, their answers go another way.
-    /// Looks at every transaction.
+    /// Looks at every transaction, unless it is a stream by which none lives.
     pub fn transport_failed(&mut self, now: Instant, to: Peer) {
+        if !self.connected.may_have(to) {
+            return;
+        }
         let there = self.clients.iter().filter(|(_, client)| client.to == to);
         let there: Vec<Key> = there.map(|(key, _)| key).collect();
         for key in there {

@@ -88,6 +88,7 @@ impl Layer {
             port: request.via().port.unwrap_or(from.transport.default_port()),
             last: Bytes::new(),
         });
+        self.connected.enter(reply_to(request, from));
         self.server_keys.insert(key, id);
         id
     }
@@ -134,6 +135,8 @@ impl Layer {
         for server in self.servers.iter_mut().filter(|server| server.reply_to == gone) {
             let address = SocketAddr::new(gone.address.ip(), server.port);
             server.reply_to = Peer::new(gone.transport, address);
+            self.connected.leave(gone);
+            self.connected.enter(server.reply_to);
             if !server.last.is_empty() {
                 self.outputs.push_back(server.send(true));
             }
@@ -142,6 +145,7 @@ impl Layer {
 
     pub(super) fn forget_server(&mut self, id: Key) {
         if let Some(server) = self.servers.remove(id) {
+            self.connected.leave(server.reply_to);
             self.server_keys.remove(&server.key);
         }
     }

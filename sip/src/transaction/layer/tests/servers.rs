@@ -141,6 +141,8 @@ fn answers_over_a_stream_stay_on_their_connection_while_it_lives() {
     layer.respond(now, id, 200, answer(200));
     let Some(Output::Send { to, .. }) = layer.poll() else { panic!("an answer") };
     assert_eq!(to, by_sent_by);
+    layer.abandon_server(id);
+    assert!(layer.connected.is_empty());
 }
 
 #[test]
@@ -154,4 +156,5 @@ fn over_a_stream_nothing_is_sent_twice() {
     assert_eq!(layer.deadline(), Some(given_up), "no timer A, but timer B");
     layer.tick(given_up);
     assert!(matches!(layer.poll(), Some(Output::TimedOut { .. })));
+    assert!(layer.connected.is_empty(), "nothing is remembered of a connection by which none lives");
 }
