@@ -1,6 +1,9 @@
 //! The file that `ringway run -c` and `ringway check -c` take: all sections, strictly.
 
-use ringway_node::config::{self, ConfigError, Log, Metrics, Node};
+use ringway_node::{
+    config::{self, ConfigError, Log, Metrics, Node},
+    dns::Dns,
+};
 use ringway_proxy::{
     config::{Admin, Dial, Edge, Mesh, PolicySection, Sip},
     service,
@@ -29,6 +32,8 @@ pub(crate) struct File {
     router: Settings,
     #[serde(default)]
     policy: PolicySection,
+    #[serde(default)]
+    dns: Dns,
 }
 
 impl File {
@@ -53,7 +58,7 @@ impl File {
     }
 
     pub(crate) fn proxy(self) -> service::Config {
-        let Self { node, log: _, metrics, admin, mesh, sip, edge, dial, router, policy } = self;
-        service::Config { node, metrics, admin, mesh, sip, edge, dial, router, policy }
+        let Self { node, log: _, metrics, admin, mesh, sip, edge, dial, router, policy, dns } = self;
+        service::Config { node, metrics, admin, mesh, sip, edge, dial, router, policy, dns }
     }
 }

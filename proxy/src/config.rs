@@ -1,9 +1,13 @@
 //! The proxy's sections of the node's configuration.
 
-use crate::core::dial::{Entry, Match};
+use crate::core::{
+    dial::{Entry, Match, Next},
+    names::peer_of,
+    question::Host,
+};
 use ipnet::IpNet;
 use ringway_router::Region;
-use ringway_sip::{Peer, Uri};
+use ringway_sip::Uri;
 use serde::Deserialize;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -57,6 +61,9 @@ pub struct Sip {
     /// An edge element that did not answer for so long is given up, when there is another.
     #[serde(default = "defaults::edge_timeout_ms")]
     pub edge_timeout_ms: u64,
+    /// How long the devices of one preference (q) ring before those of the next are called: serial forking.
+    #[serde(default = "defaults::ring_s")]
+    pub ring_s: u64,
     /// Timer C: how long a callee may ring (RFC 3261 §16.6: more than three minutes).
     #[serde(default = "defaults::timer_c_s")]
     pub timer_c_s: u64,
@@ -80,7 +87,8 @@ pub struct Dial {
     pub domain: Option<String>,
     /// The region that delivers it.
     pub region: Region,
-    /// `sip:ADDRESS[:PORT][;transport=tcp]` of that region's edge elements, in order.
+    /// `sip:HOST[:PORT][;transport=tcp]` of that region's edge elements, in order; a host that is no address is asked of
+    /// DNS (RFC 3263).
     pub next: Vec<String>,
 }
 
@@ -151,6 +159,7 @@ impl Sip {
         within("sip.workers", self.workers as u64, 0, 256)?;
         within("sip.hop_timeout_ms", self.hop_timeout_ms, 50, 32_000)?;
         within("sip.edge_timeout_ms", self.edge_timeout_ms, 50, 32_000)?;
+        within("sip.ring_s", self.ring_s, 1, 180)?;
         within("sip.timer_c_s", self.timer_c_s, 181, 86_400)
     }
 }
@@ -181,19 +190,20 @@ impl Dial {
         if self.next.is_empty() {
             return Err(("dial.next", "needs at least one address".into()));
         }
-        let next = self.next.iter().map(|text| next_peer(text)).collect::<Result<_, _>>()?;
+        let next = self.next.iter().map(|text| next_place(text)).collect::<Result<_, _>>()?;
         Ok(Entry { matches, region: self.region.clone(), next })
     }
 }
 
-fn next_peer(text: &str) -> Result<Peer, Unsound> {
+fn next_place(text: &str) -> Result<Next, Unsound> {
     Uri::parse(text)
         .ok()
         .filter(|uri| uri.scheme.eq_ignore_ascii_case("sip") && uri.user.is_none())
-        .and_then(|uri| crate::core::names::peer_of(&uri))
-        .ok_or_else(|| {
-            ("dial.next", format!("{text:?} is not of the form sip:ADDRESS[:PORT][;transport=tcp]"))
+        .and_then(|uri| match uri.ip() {
+            Some(_) => peer_of(&uri).map(Next::At),
+            None => Host::of(&uri).map(Next::Named),
         })
+        .ok_or_else(|| ("dial.next", format!("{text:?} is not of the form sip:HOST[:PORT][;transport=tcp]")))
 }
 
 fn within(key: &'static str, value: u64, low: u64, high: u64) -> Result<(), Unsound> {
@@ -225,6 +235,9 @@ mod defaults {
     }
     pub(super) fn edge_timeout_ms() -> u64 {
         4_000
+    }
+    pub(super) fn ring_s() -> u64 {
+        20
     }
     pub(super) fn timer_c_s() -> u64 {
         200

@@ -17,6 +17,7 @@ pub struct Metrics {
     dropped: IntCounterVec,
     refused: IntCounterVec,
     absorbed: IntCounter,
+    edge_unanswered: IntCounter,
     calls: IntCounter,
     calls_by_attempt: IntCounterVec,
     hop_requests: IntCounterVec,
@@ -69,6 +70,11 @@ impl Metrics {
             dropped: counters(r, "sip_dropped_total", "Datagrams that were not treated", &["reason"])?,
             refused: counters(r, "sip_refused_total", "Requests refused", &["reason"])?,
             absorbed: counter(r, "sip_absorbed_total", "Copies of a request that came over another path")?,
+            edge_unanswered: counter(
+                r,
+                "sip_edge_unanswered_total",
+                "Requests that an element of the edge did not answer, or that could not be sent to it",
+            )?,
             calls: counter(r, "calls_total", "Requests that open a dialog, taken in from the edge")?,
             calls_by_attempt: counters(r, "call_legs_total", "Paths tried for them, by try", &["attempt"])?,
             hop_requests: counters(r, "hop_requests_total", "INVITEs sent to the region", &["to"])?,
@@ -144,6 +150,7 @@ impl Metrics {
                 }
                 self.calls_by_attempt.with_label_values(&[attempt.to_string().as_str()]).inc();
             }
+            Note::Unanswered(_) => self.edge_unanswered.inc(),
             Note::Absorbed => self.absorbed.inc(),
             Note::Hop(event) => {
                 let to = [event.to.as_str()];

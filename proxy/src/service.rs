@@ -4,7 +4,8 @@ use crate::{
     admin,
     config::{Admin, Dial, Edge, Mesh, PolicySection, Sip},
     control::{self, ActivePolicy, Control, Facts, Handle, NotApplied},
-    core::{Proxy, dial::DialPlan, names::Names, site::Site, view::View},
+    core::{Proxy, dial::DialPlan, names::Names, registrar, site::Site, view::View},
+    location::{self, Directory},
     mesh::{dialer::Dialer, server},
     metrics::Metrics,
     probe::{self, service::Roster, session::Pace},
@@ -14,6 +15,7 @@ use ringway_node::{
     chance,
     clock::Clock,
     config::Node,
+    dns::{Dns, Resolver},
     http::{self, Windows},
     identity::{Authority, Identity, IdentityError},
     phase::{Life, Phase, reached},
@@ -48,6 +50,8 @@ pub struct Config {
     pub router: Settings,
     /// `[policy]`
     pub policy: PolicySection,
+    /// `[dns]`
+    pub dns: Dns,
 }
 
 /// Why a proxy did not start, or ended.
@@ -106,13 +110,14 @@ pub fn check(config: &Config, clock: Clock) -> Result<(), ServiceError> {
 /// # Errors
 /// When it cannot start, or one of its parts fails for good.
 pub async fn run(config: Config, clock: Clock, life: Life) -> Result<(), ServiceError> {
-    let Prepared { facts, site, policy } = prepare(&config, clock)?;
+    let Prepared { facts, site, policy, resolver } = prepare(&config, clock)?;
     let listeners = Listeners::bind(&config).await?;
     let patience = config.mesh.node_expiry();
     let home = facts.own.region.clone();
 
     let view = Arc::new(View::alone(Router::new(home, config.router.clone()).table()));
-    let (handle, events) = Handle::new(clock, Metrics::new()?, Arc::clone(&view), chance::seed());
+    let directory = Directory::new(facts.own.clone(), location::Limits::default());
+    let (handle, events) = Handle::new(clock, Metrics::new()?, Arc::clone(&view), directory, chance::seed());
     let site = Arc::new(site);
     let of_workers = Arc::clone(&site);
     let make_core = move || Proxy::new(Arc::clone(&of_workers), Arc::clone(&view), chance::seed());
@@ -124,7 +129,7 @@ pub async fn run(config: Config, clock: Clock, life: Life) -> Result<(), Service
     let mut parts: JoinSet<Result<(), ServiceError>> = JoinSet::new();
     let phase = life.watch();
     let control_task = tokio::spawn(control::run(control, events, roster, ready, phase));
-    part(&mut parts, worker::run(listeners.sip, make_core, handle.clone(), site));
+    part(&mut parts, worker::run(listeners.sip, make_core, handle.clone(), site, resolver));
     part(&mut parts, probe::service::reflect(listeners.reflector, roster_seen.clone(), handle.clone()));
     let pace = Pace {
         interval: Duration::from_millis(config.mesh.probe_interval_ms),
@@ -187,6 +192,7 @@ fn part<E: Into<ServiceError>>(
 }
 
 struct Prepared {
+    resolver: Option<Resolver>,
     facts: Facts,
     site: Site,
     policy: ActivePolicy,
@@ -197,6 +203,7 @@ fn prepare(config: &Config, clock: Clock) -> Result<Prepared, ServiceError> {
     config.mesh.check().map_err(unsound)?;
     config.sip.check().map_err(unsound)?;
     config.admin.check().map_err(unsound)?;
+    config.dns.check().map_err(unsound)?;
     let own = own_id(&config.node)?;
     config.router.validate().map_err(|error| ServiceError::Config("router", error.to_string()))?;
 
@@ -220,6 +227,10 @@ fn prepare(config: &Config, clock: Clock) -> Result<Prepared, ServiceError> {
         timing: Timing::default(),
         hop_timeout: Duration::from_millis(config.sip.hop_timeout_ms),
         edge_timeout: Duration::from_millis(config.sip.edge_timeout_ms),
+        ring: Duration::from_secs(config.sip.ring_s),
+        registrar: registrar::Settings::default(),
+        node: own.node.clone(),
+        flow_secret: chance::seed(),
         timer_c: Duration::from_secs(config.sip.timer_c_s),
     };
     let facts = Facts {
@@ -233,7 +244,20 @@ fn prepare(config: &Config, clock: Clock) -> Result<Prepared, ServiceError> {
         node_expiry: config.mesh.node_expiry(),
         policy_file: config.policy.file.clone(),
     };
-    Ok(Prepared { facts, site, policy: ActivePolicy { policy, since_unix_us: clock.unix_us() } })
+    let resolver = resolver(&config.dns)?;
+    Ok(Prepared { resolver, facts, site, policy: ActivePolicy { policy, since_unix_us: clock.unix_us() } })
+}
+
+/// Without a DNS server to ask the node does what it can: hosts that are addresses.
+fn resolver(settings: &Dns) -> Result<Option<Resolver>, ServiceError> {
+    match Resolver::from_settings(settings) {
+        Ok(resolver) => Ok(Some(resolver)),
+        Err(error) if settings.servers.is_empty() => {
+            tracing::warn!(%error, "no DNS: hosts have to be addresses");
+            Ok(None)
+        }
+        Err(error) => Err(ServiceError::Config("dns", error.to_string())),
+    }
 }
 
 fn own_id(node: &Node) -> Result<NodeId, ServiceError> {

@@ -10,6 +10,7 @@ mod streams;
 use crate::{
     core::view::View,
     hops::HopBook,
+    location::Directory,
     mesh::stream::{Origin, StreamId},
     metrics::Metrics,
     probe::service::{Roster, Windows},
@@ -82,6 +83,7 @@ struct Shared {
     clock: Clock,
     metrics: Metrics,
     hops: HopBook,
+    directory: Directory,
     view: ArcSwap<View>,
     wakers: OnceLock<Wakers>,
     seed: u64,
@@ -91,12 +93,19 @@ struct Shared {
 impl Handle {
     /// A handle, and the receiver for [`run`].
     #[must_use]
-    pub fn new(clock: Clock, metrics: Metrics, view: Arc<View>, seed: u64) -> (Self, mpsc::Receiver<Event>) {
+    pub fn new(
+        clock: Clock,
+        metrics: Metrics,
+        view: Arc<View>,
+        directory: Directory,
+        seed: u64,
+    ) -> (Self, mpsc::Receiver<Event>) {
         let (events, receiver) = mpsc::channel(QUEUE);
         let shared = Shared {
             clock,
             metrics,
             hops: HopBook::default(),
+            directory,
             view: ArcSwap::new(view),
             wakers: OnceLock::new(),
             seed,
@@ -143,6 +152,12 @@ impl Handle {
     #[must_use]
     pub fn hops(&self) -> &HopBook {
         &self.shared.hops
+    }
+
+    /// Who can be reached where; the SIP workers write and look up.
+    #[must_use]
+    pub fn directory(&self) -> &Directory {
+        &self.shared.directory
     }
 
     /// The present view of the world; swapped between two messages.

@@ -2,7 +2,7 @@
 
 use super::{
     engine::{Engine, Key, Timer},
-    plan::Hop,
+    plan::{Hop, Leg},
 };
 use ringway_sip::{ClientId, Peer};
 use std::time::Instant;
@@ -10,6 +10,8 @@ use std::time::Instant;
 /// One client transaction of a request.
 pub(super) struct Attempt {
     pub(super) id: ClientId,
+    /// The branch that it is of.
+    pub(super) of: usize,
     /// The next element.
     pub(super) to: Peer,
     pub(super) hop: Hop,
@@ -24,6 +26,8 @@ pub(super) struct Attempt {
     pub(super) done: bool,
     /// Another edge element was asked in its place: only a 2xx of this one counts any more.
     pub(super) given_up: bool,
+    /// The leg again, for when the peer does not take the stream that so long a message should go over.
+    pub(super) datagram: Option<Leg>,
 }
 
 /// Why an attempt ended without an answer.
@@ -36,8 +40,16 @@ pub(super) enum Failure {
 }
 
 impl Attempt {
-    pub(super) fn new(id: ClientId, to: Peer, hop: Hop, sent: Instant, late_at: Option<Instant>) -> Self {
-        Self { id, to, hop, sent, late_at, heard: false, repeated: false, done: false, given_up: false }
+    pub(super) fn new(
+        id: ClientId,
+        of: usize,
+        to: Peer,
+        hop: Hop,
+        sent: Instant,
+        late_at: Option<Instant>,
+    ) -> Self {
+        let (heard, repeated, done, given_up) = (false, false, false, false);
+        Self { id, of, to, hop, sent, late_at, heard, repeated, done, given_up, datagram: None }
     }
 
     /// The deadline after which another path is tried as well.
@@ -62,7 +74,7 @@ impl Attempt {
     pub(super) fn silence(&self, engine: &Engine, key: Key, n: usize) -> (Instant, Key, Timer) {
         let patience = match self.hop {
             Hop::Mesh(..) => engine.site.hop_timeout,
-            Hop::Edge => engine.site.edge_timeout,
+            Hop::Sibling | Hop::Edge | Hop::Flow => engine.site.edge_timeout,
         };
         (self.sent + patience, key, Timer::Silence(n))
     }

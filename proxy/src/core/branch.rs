@@ -73,16 +73,17 @@ impl Mint {
     /// RFC 3261 §16.11: the branch of a request forwarded without state is a function of the request, so that a
     /// retransmission gets the same one.
     #[must_use]
-    pub fn stateless_branch(&self, request: &Message, mark: LoopMark) -> String {
+    pub fn stateless_branch(&self, request: &Message) -> String {
+        let mark = LoopMark::of(self.identity(request));
         let mut hasher = DefaultHasher::new();
         (self.seed, request.via().branch(), request.call_id(), request.cseq().number).hash(&mut hasher);
         format!("z9hG4bK{:016x}-{mark}", hasher.finish())
     }
 
-    /// RFC 3261 §16.6 step 8: a hash over all that decides where a request goes. The same request coming back with
-    /// the same mark is a loop; with another one it is a spiral, and legal.
+    /// A hash over all that says which request this is and decides where it goes: what a request shares with itself when
+    /// it comes over another way (RFC 3261 §8.2.2.2), and with no other.
     #[must_use]
-    pub fn mark(&self, request: &Message) -> LoopMark {
+    pub fn identity(&self, request: &Message) -> u64 {
         let mut hasher = DefaultHasher::new();
         self.seed.hash(&mut hasher);
         request.uri().hash(&mut hasher);
@@ -91,7 +92,7 @@ impl Mint {
         }
         (request.from().tag(), request.to().tag(), request.call_id()).hash(&mut hasher);
         (request.cseq().number, request.first(Name::ProxyRequire)).hash(&mut hasher);
-        LoopMark((hasher.finish() & 0xffff_ffff) as u32)
+        hasher.finish()
     }
 
     fn next(&mut self) -> u64 {
@@ -102,11 +103,18 @@ impl Mint {
     }
 }
 
-/// The second half of our branches: see [`Mint::mark`].
+/// The second half of our branches (RFC 3261 §16.6 step 8). The same request coming back with the same mark is a loop;
+/// with another one it is a spiral, and legal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LoopMark(u32);
 
 impl LoopMark {
+    /// The mark of a request of this [`Mint::identity`].
+    #[must_use]
+    pub fn of(identity: u64) -> Self {
+        Self((identity & 0xffff_ffff) as u32)
+    }
+
     /// Whether `branch` (one of ours) carries this mark.
     #[must_use]
     pub fn is_in(self, branch: &str) -> bool {

@@ -1,100 +1,170 @@
 //! One request on its way: the response context of RFC 3261 §16.2, from the first attempt to the last answer.
 
 mod answers;
+mod branch;
+mod choice;
+mod sending;
 
 use super::{
     attempt::Attempt,
     branch::Token,
-    decide::Decision,
+    decide::Source,
     engine::{Engine, Key, Timer},
-    forward::Passage,
-    output::{HopSign, Note},
-    plan::{Hop, Leg, plan},
+    plan::{Hop, Leg},
+    question::Unresolved,
+    refusal::Refusal,
+    target::{Goal, Target, edge_of},
     upstream::{Upstream, Word},
 };
-use ringway_router::Region;
+use branch::Branch;
 use ringway_sip::{Message, Method, Peer, ServerId};
 use std::{collections::VecDeque, time::Instant};
 
 pub(super) use answers::dialog_of;
 
-/// Copies of one request that a world in turmoil may bring about.
+/// Copies of one request that a world in turmoil may bring about on one branch.
 const ATTEMPTS_MAX: usize = 8;
 
-/// A request and all that is done for it.
+/// A request and all that is done for it: its branches (one for each target, RFC 3261 §16.5), and their attempts (one
+/// for each path or address over which a branch goes).
 ///
 /// ```text
-///            1xx: pass up                 final: pass up
-///            +-----+
-///            |     v                  2xx, or the last attempt
-///            +-- Open ------------------------------------------> Answered --+ 2xx again:
-///                 | ^ silence, failure, path gone: next leg          ^   ^---+ pass up
-///          CANCEL | +---+                                            |
-///                 v                       any final                  |
-///              Cancelled --------------------------------------------+
+///                      1xx: pass up               a 2xx, or all branches ended and no tier left: pass up
+///           targets    +-----+
+///  Seeking ---------> Open <-+ a branch ended: its next leg, its next alternative, the next tier
+///     |                 |  \____________________________________________________ Answered --+ 2xx again:
+///     | CANCEL   CANCEL |                                                          ^  ^-----+ pass up
+///     |                 v               all branches ended: pass up                |
+///     +-----------> Cancelled -----------------------------------------------------+
 /// ```
 ///
-/// Attempts over different paths are copies of one request: the egress knows them by their token and answers each,
-/// so the first answer that comes back over any path is the answer.
+/// Attempts of one branch over different paths are copies of one request: the egress knows them by their token and
+/// answers each, so the first answer that comes back over any path is the answer of the branch.
 pub(super) struct Context {
     pub(super) key: Key,
     pub(super) token: Option<Token>,
+    /// What a copy of the request by another way would share with it; see [`super::branch::Mint::identity`].
+    pub(super) identity: u64,
     request: Message,
     from: Peer,
-    decision: Decision,
+    source: Source,
+    pops: usize,
     record: bool,
     upstreams: Vec<Upstream>,
-    plan: VecDeque<Leg>,
+    /// Those that are tried when all branches have ended.
+    tiers: VecDeque<Vec<Vec<Target>>>,
+    branches: Vec<Branch>,
     attempts: Vec<Attempt>,
     phase: Phase,
     passed: Option<Word>,
     timer_c: Option<Instant>,
+    timer_ring: Option<Instant>,
     /// Transactions that are not over.
     live: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
+    Seeking,
     Open,
     Cancelled,
     Answered,
 }
 
-/// How the request that opens a context came, and what was decided about it.
+/// How the request that opens a context came.
 pub(super) struct Opening {
     pub(super) id: ServerId,
     pub(super) request: Message,
     pub(super) from: Peer,
-    pub(super) decision: Decision,
+    pub(super) source: Source,
+    pub(super) pops: usize,
     pub(super) record: bool,
     pub(super) token: Option<Token>,
-    pub(super) plan: VecDeque<Leg>,
+    pub(super) identity: u64,
 }
 
 impl Context {
-    /// Answers 100 (INVITE) and sends the request over the first leg.
+    /// Answers 100 (INVITE). The request goes nowhere before its targets are known.
     pub(super) fn open(engine: &mut Engine, now: Instant, key: Key, opening: Opening) -> Self {
-        let Opening { id, request, from, decision, record, token, plan } = opening;
+        let Opening { id, request, from, source, pops, record, token, identity } = opening;
         if request.method() == Method::Invite {
             engine.answer(now, id, &request, from, 100, "Trying");
         }
-        let mut context = Self {
+        Self {
             key,
             token,
+            identity,
             request,
             from,
-            decision,
+            source,
+            pops,
             record,
             upstreams: vec![Upstream::first(id)],
-            plan,
+            tiers: VecDeque::new(),
+            branches: Vec::new(),
             attempts: Vec::new(),
-            phase: Phase::Open,
+            phase: Phase::Seeking,
             passed: None,
             timer_c: None,
+            timer_ring: None,
             live: 1,
-        };
-        context.advance(engine, now);
-        context
+        }
+    }
+
+    /// There is one target, and `plan` lays out the legs to it.
+    pub(super) fn pursue(&mut self, engine: &mut Engine, now: Instant, target: Target, plan: VecDeque<Leg>) {
+        if self.phase != Phase::Seeking {
+            return;
+        }
+        self.phase = Phase::Open;
+        let asks = matches!(target.goal, Goal::Named(_));
+        let mut branch = Branch::new(target, engine);
+        branch.plan = plan;
+        self.branches.push(branch);
+        if asks {
+            self.begin(engine, now, 0);
+        } else {
+            self.advance(engine, now, 0);
+        }
+    }
+
+    /// There are several targets: tiers one after the other, in each the devices at once, of each its alternatives.
+    pub(super) fn fork(&mut self, engine: &mut Engine, now: Instant, tiers: Vec<Vec<Vec<Target>>>) {
+        // The caller may have thought better of it while we asked.
+        if self.phase == Phase::Seeking {
+            self.phase = Phase::Open;
+            self.tiers = tiers.into();
+            self.settle(engine, now);
+        }
+    }
+
+    /// There is no target.
+    pub(super) fn refuse(&mut self, engine: &mut Engine, now: Instant, refusal: &Refusal) {
+        if self.phase == Phase::Seeking {
+            let word = engine.refusal(&self.request, self.from, refusal);
+            self.conclude(engine, now, word);
+        }
+    }
+
+    /// DNS said where the host of a branch is. What is not of the edge is not sent to.
+    pub(super) fn on_addresses(
+        &mut self,
+        engine: &mut Engine,
+        now: Instant,
+        b: usize,
+        found: Result<Vec<Peer>, Unresolved>,
+    ) {
+        if self.phase != Phase::Open || self.branches[b].outcome.is_some() {
+            return;
+        }
+        match edge_of(found, &engine.site) {
+            Ok(peers) => {
+                self.branches[b].target.goal = Goal::Edge(peers);
+                self.begin(engine, now, b);
+            }
+            Err(refusal) => self.end_refused(engine, now, b, &refusal),
+        }
+        self.settle(engine, now);
     }
 
     /// Takes in a copy of the request that came over another path: no second ring, and an answer on both paths.
@@ -106,7 +176,7 @@ impl Context {
         copy: &Message,
         from: Peer,
     ) {
-        engine.note(Note::Absorbed);
+        engine.note(super::output::Note::Absorbed);
         let upstream = Upstream::of_copy(id, copy, from, &engine.site.limits);
         match &self.passed {
             Some(word) => upstream.pass(engine, now, word),
@@ -117,56 +187,33 @@ impl Context {
         self.live += 1;
     }
 
-    /// The first answer of the next proxy is late: the hedge of DESIGN §4. The ingress sends a copy over another path; a
-    /// relay tells the ingress.
-    pub(super) fn on_late(&mut self, engine: &mut Engine, now: Instant, n: usize) {
-        self.warn(engine, now, n);
-        if self.phase == Phase::Open && !self.plan.is_empty() && self.is_latest(n) && engine.patience.spend()
-        {
-            self.advance(engine, now);
-        }
+    /// The request of a context, and where it came from.
+    pub(super) fn request(&self) -> (&Message, Source) {
+        (&self.request, self.source)
     }
 
-    /// The next element has not said a word. A silent proxy of the mesh is a silent path: the same request goes over
-    /// the next one as well, and the egress takes the copies for what they are. A silent edge element is given up.
-    pub(super) fn on_silence(&mut self, engine: &mut Engine, now: Instant, n: usize) {
-        if self.attempts[n].heard || self.attempts[n].done || self.phase != Phase::Open {
-            return;
-        }
-        match self.attempts[n].hop.clone() {
-            Hop::Mesh(region, _) => {
-                self.sign(engine, &region, HopSign::Timeout);
-                self.warn(engine, now, n);
-                // Its copy is out already, or there was none to be had.
-                if !self.is_latest(n) || self.plan.is_empty() || !engine.patience.spend() {
-                    return;
-                }
-            }
-            Hop::Edge if self.plan.is_empty() => {}
-            Hop::Edge => {
-                self.attempts[n].given_up = true;
-                engine.layer.cancel(now, self.attempts[n].id);
-            }
-        }
-        self.advance(engine, now);
-    }
-
-    /// The world looks different. When no path stands any more over which this request is out, its answer may be on
-    /// none of them: a copy goes over a path that stands, and the egress answers there as well.
+    /// The world looks different. When no path stands any more over which a branch is out, its answer may be on none of
+    /// them: a copy goes over a path that stands, and the egress answers there as well.
     pub(super) fn on_view(&mut self, engine: &mut Engine, now: Instant) {
         let stands = |attempt: &Attempt| match &attempt.hop {
             Hop::Mesh(_, Some(path)) => !attempt.done && engine.view.stands(path, attempt.to.address),
-            Hop::Mesh(_, None) | Hop::Edge => true,
+            Hop::Mesh(_, None) | Hop::Sibling | Hop::Edge | Hop::Flow => true,
         };
-        if self.phase != Phase::Open
-            || self.attempts.len() >= ATTEMPTS_MAX
-            || self.attempts.iter().any(stands)
-        {
+        if self.phase != Phase::Open {
             return;
         }
-        if let Ok(legs) = plan(&self.decision, self.request.call_id(), &engine.site, &engine.view) {
-            self.plan = legs;
-            self.advance(engine, now);
+        let out = |b: usize| self.attempts.iter().filter(move |attempt| attempt.of == b);
+        let fallen = |b: &usize| {
+            let asked = !matches!(self.branches[*b].target.goal, Goal::Named(_));
+            let tried = out(*b).count() < ATTEMPTS_MAX && !out(*b).any(stands);
+            self.branches[*b].outcome.is_none() && asked && tried
+        };
+        let fallen: Vec<usize> = (0..self.branches.len()).filter(fallen).collect();
+        for b in fallen {
+            if let Ok(legs) = self.plan(engine, b) {
+                self.branches[b].plan = legs;
+                self.advance(engine, now, b);
+            }
         }
     }
 
@@ -178,29 +225,40 @@ impl Context {
         }
     }
 
-    /// RFC 3261 §16.10. The caller's ingress cancels all copies of a request or none, so one CANCEL is enough.
-    pub(super) fn cancel(&mut self, engine: &mut Engine, now: Instant) {
-        if self.phase != Phase::Open {
+    /// Serial forking: these devices rang for long enough, and there are others to try. Who has not answered is asked to
+    /// stop, and ends as any branch does.
+    pub(super) fn on_timer_ring(&mut self, engine: &mut Engine, now: Instant) {
+        self.timer_ring = None;
+        if self.phase != Phase::Open || self.tiers.is_empty() {
             return;
         }
-        self.phase = Phase::Cancelled;
-        self.plan.clear();
-        self.cancel_attempts(engine, now);
-        if self.attempts.iter().all(|attempt| attempt.done) {
-            self.conclude(engine, now, 487, "Request Terminated");
+        for b in 0..self.branches.len() {
+            if self.branches[b].outcome.is_none() {
+                let word = engine.word(&self.request, self.from, 408, "Request Timeout");
+                self.end(engine, now, b, word);
+            }
         }
+        self.settle(engine, now);
     }
 
-    /// Timer A or E sent an attempt's request again. (What is sent again after an answer is an ACK.)
-    pub(super) fn on_retransmission(&mut self, engine: &mut Engine, now: Instant, n: usize) {
-        if self.attempts[n].heard {
-            return;
+    /// RFC 3261 §16.10. The caller's ingress cancels all copies of a request or none, so one CANCEL is enough.
+    pub(super) fn cancel(&mut self, engine: &mut Engine, now: Instant) {
+        match self.phase {
+            Phase::Cancelled | Phase::Answered => return,
+            Phase::Seeking | Phase::Open => self.phase = Phase::Cancelled,
         }
-        self.attempts[n].repeated = true;
-        if let Hop::Mesh(region, _) = self.attempts[n].hop.clone() {
-            self.sign(engine, &region, HopSign::Retransmission);
-            self.warn(engine, now, n);
+        self.tiers.clear();
+        self.cancel_attempts(engine, now, |_| true);
+        for b in 0..self.branches.len() {
+            self.branches[b].plan.clear();
+            self.branches[b].alternatives.clear();
+            let waits = self.attempts.iter().any(|attempt| attempt.of == b && !attempt.done);
+            if !waits && self.branches[b].outcome.is_none() {
+                let word = engine.word(&self.request, self.from, 487, "Request Terminated");
+                self.end(engine, now, b, word);
+            }
         }
+        self.settle(engine, now);
     }
 
     /// One transaction is over. True when it was the last.
@@ -220,102 +278,6 @@ impl Context {
         }
     }
 
-    fn is_latest(&self, n: usize) -> bool {
-        n + 1 == self.attempts.len()
-    }
-
-    /// The best leg of the plan that shares no link with what was tried; if all do, the best one.
-    fn next_leg(&mut self) -> Option<Leg> {
-        let fresh = |leg: &Leg| self.attempts.iter().all(|attempt| leg.hop.is_independent_of(&attempt.hop));
-        let next = self.plan.iter().position(fresh).unwrap_or(0);
-        self.plan.remove(next)
-    }
-
-    /// Sends the request over the next leg of the plan, if there is one. Over a path that is known to lose, the one
-    /// after it gets its copy at once.
-    fn advance(&mut self, engine: &mut Engine, now: Instant) {
-        while let Some(leg) = self.next_leg() {
-            let lossy = leg.is_lossy();
-            self.send(engine, now, leg);
-            if !lossy {
-                break;
-            }
-        }
-    }
-
-    fn send(&mut self, engine: &mut Engine, now: Instant, leg: Leg) {
-        let branch = engine.mint.branch(engine.mint.mark(&self.request));
-        let passage = Passage {
-            from: self.from,
-            pops: self.decision.pops(),
-            record: self.record,
-            leg: &leg,
-            branch: &branch,
-            token: self.token.filter(|_| !leg.routes.is_empty() || matches!(leg.hop, Hop::Mesh(_, Some(_)))),
-        };
-        let bytes = passage.apply(&self.request, &engine.site);
-        let id = engine.layer.request(now, leg.to, &branch, self.request.method(), bytes);
-        let n = self.attempts.len();
-        engine.clients.insert(id, (self.key, n));
-        if let Hop::Mesh(region, path) = &leg.hop {
-            self.sign(engine, region, HopSign::Request);
-            if let Some(path) = path.as_ref().filter(|_| self.record) {
-                engine.note(Note::SetOut {
-                    call_id: self.request.call_id().to_owned(),
-                    called: self.request.uri().to_owned(),
-                    path: path.clone(),
-                    attempt: n + 1,
-                    route_epoch: engine.view.table.epoch,
-                    policy_revision: engine.view.table.policy_revision,
-                });
-            }
-        }
-        self.live += 1;
-        let late_at = self.late_at(engine, now, &leg);
-        let attempt = Attempt::new(id, leg.to, leg.hop, now, late_at);
-        engine.deadlines.insert(attempt.silence(engine, self.key, n));
-        engine.deadlines.extend(attempt.hedge(self.key, n));
-        self.attempts.push(attempt);
-    }
-
-    /// When the answer of the next proxy is late. An INVITE is answered at once and by the next hop itself; of other
-    /// requests nobody can say.
-    fn late_at(&self, engine: &mut Engine, now: Instant, leg: &Leg) -> Option<Instant> {
-        let Hop::Mesh(region, _) = &leg.hop else { return None };
-        if self.request.method() != Method::Invite {
-            return None;
-        }
-        engine.patience.pay();
-        let round_trip = leg.measured.map(|path| path.round_trip);
-        let patience = engine.patience.of(region, round_trip, engine.site.hop_timeout);
-        (patience < engine.site.hop_timeout).then(|| now + patience)
-    }
-
-    fn hear(&mut self, engine: &mut Engine, now: Instant, n: usize) {
-        if self.attempts[n].heard {
-            return;
-        }
-        self.attempts[n].heard = true;
-        self.attempts[n].stop_timers(engine, self.key, n);
-        let attempt = &self.attempts[n];
-        if let Hop::Mesh(region, _) = attempt.hop.clone()
-            && !attempt.repeated
-        {
-            let delay = now.saturating_duration_since(attempt.sent);
-            if self.request.method() == Method::Invite {
-                engine.patience.learn(&region, delay);
-            }
-            self.sign(engine, &region, HopSign::Answer(delay));
-        }
-    }
-
-    /// Hop measurements are taken from INVITE alone: only there the next proxy answers by itself.
-    fn sign(&self, engine: &mut Engine, region: &Region, sign: HopSign) {
-        if self.request.method() == Method::Invite {
-            engine.hop(region, sign);
-        }
-    }
-
     fn restart_timer_c(&mut self, engine: &mut Engine, now: Instant) {
         if self.request.method() != Method::Invite || self.phase == Phase::Answered {
             return;
@@ -332,23 +294,24 @@ impl Context {
         }
     }
 
-    /// There is an answer. RFC 3261 §16.7 step 10: nobody goes on working for it.
-    fn finish(&mut self, engine: &mut Engine, now: Instant) {
-        self.phase = Phase::Answered;
-        self.stop_timers(engine);
-        self.cancel_attempts(engine, now);
+    fn restart_timer_ring(&mut self, engine: &mut Engine, now: Instant) {
+        self.stop_timer_ring(engine);
+        let at = now + engine.site.ring;
+        engine.deadlines.insert((at, self.key, Timer::Ring));
+        self.timer_ring = Some(at);
+    }
+
+    fn stop_timer_ring(&mut self, engine: &mut Engine) {
+        if let Some(at) = self.timer_ring.take() {
+            engine.deadlines.remove(&(at, self.key, Timer::Ring));
+        }
     }
 
     fn stop_timers(&mut self, engine: &mut Engine) {
         self.stop_timer_c(engine);
+        self.stop_timer_ring(engine);
         for (n, attempt) in self.attempts.iter().enumerate() {
             attempt.stop_timers(engine, self.key, n);
-        }
-    }
-
-    fn cancel_attempts(&self, engine: &mut Engine, now: Instant) {
-        for attempt in self.attempts.iter().filter(|attempt| !attempt.done) {
-            engine.layer.cancel(now, attempt.id);
         }
     }
 }

@@ -1,7 +1,15 @@
 //! What is to become of a request: RFC 3261 §16.3 (validation), §16.4 (route information), §16.5 (targets), and the
 //! source routes of the mesh. A pure function of the request, its source, and the site.
 
-use super::{names::peer_of, refusal::Refusal, site::Site, view::View};
+use super::{
+    dial::Next,
+    flow::Flow,
+    refusal::Refusal,
+    site::Site,
+    target::{Goal, Target, edge_goal, flow_goal},
+    view::View,
+};
+use crate::location::address_of_record;
 use ringway_router::Region;
 use ringway_sip::{Message, Method, Name, NameAddr, Peer, Transport, Uri};
 
@@ -35,53 +43,51 @@ impl Source {
     }
 }
 
-/// What is to become of a request. `pops`: how many Route values on top are ours and come off.
+/// What is to become of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
     /// An OPTIONS for this node itself.
     Answer,
-    /// In from the edge, out over the mesh to one of the candidate regions, over paths that we choose.
-    /// `routed`: the Route to the (then single) region is in the message already.
-    Ingress {
-        /// In the order of the dial plan.
-        regions: Vec<Region>,
-        /// See above.
-        routed: bool,
-        /// Own Routes.
+    /// A REGISTER for the registrar of this region.
+    Register,
+    /// To whoever is registered under this address-of-record; if nobody is, see [`by_dial_plan`].
+    Locate {
+        /// In its canonical spelling.
+        aor: String,
+        /// How many Route values on top are ours and come off.
         pops: usize,
     },
-    /// In from the mesh, on to the region that the ingress pinned.
-    Relay {
-        /// The next region of the path.
-        next: Region,
-        /// Own Routes.
-        pops: usize,
-    },
-    /// Out to this region's edge; the next address is for when one does not answer.
-    Egress {
-        /// In order.
-        targets: Vec<Peer>,
-        /// Own Routes.
+    /// On to there.
+    Forward {
+        /// Where.
+        target: Target,
+        /// Likewise.
         pops: usize,
     },
 }
 
 impl Decision {
-    /// How many Route values on top are ours.
+    /// How many Route values on top are ours and come off.
     #[must_use]
     pub fn pops(&self) -> usize {
         match self {
-            Self::Answer => 0,
-            Self::Ingress { pops, .. } | Self::Relay { pops, .. } | Self::Egress { pops, .. } => *pops,
+            Self::Answer | Self::Register => 0,
+            Self::Locate { pops, .. } | Self::Forward { pops, .. } => *pops,
         }
     }
 }
 
-/// Decides.
+/// Decides about a request that `from` sent.
 ///
 /// # Errors
 /// The reason for which the request is refused.
-pub fn decide(request: &Message, source: Source, site: &Site, view: &View) -> Result<Decision, Refusal> {
+pub fn decide(
+    request: &Message,
+    from: Peer,
+    source: Source,
+    site: &Site,
+    view: &View,
+) -> Result<Decision, Refusal> {
     let uri = routable_uri(request)?;
     let to_self = site.names.is_ours(&uri) && uri.user.is_none();
     let routes = routes(request)?;
@@ -103,7 +109,9 @@ pub fn decide(request: &Message, source: Source, site: &Site, view: &View) -> Re
     if routes.len() == pops && to_self {
         match request.method() {
             Method::Options => return Ok(Decision::Answer),
-            Method::Register => return Err(Refusal::MethodNotAllowed),
+            // A binding is owned by the region whose edge brought it: no other region takes it in.
+            Method::Register if source == Source::Edge => return Ok(Decision::Register),
+            Method::Register => return Err(Refusal::NotAllowed),
             _ => {}
         }
     }
@@ -111,9 +119,21 @@ pub fn decide(request: &Message, source: Source, site: &Site, view: &View) -> Re
     if view.draining && source == Source::Edge && !in_dialog && request.method() == Method::Invite {
         return Err(Refusal::Draining);
     }
-    match routes.get(pops) {
-        Some(route) => next_route(request, route, &routes[pops + 1..], source, site, pops),
-        None => by_target(&uri, in_dialog, source, site, pops),
+    let forward = |target| Decision::Forward { target, pops };
+    if let Some(route) = routes.get(pops) {
+        return next_route(request, route, &routes[pops + 1..], source, site, pops).map(forward);
+    }
+    if let Some(target) = by_flow(&routes, &uri, from, site)? {
+        return Ok(forward(target));
+    }
+    if in_dialog {
+        // In a dialog the Request-URI is the remote target (RFC 3261 §12.2.1.1), a contact of this region's edge.
+        let goal = if site.names.is_ours(&uri) { Err(Refusal::NotFound) } else { edge_goal(&uri, site) };
+        return goal.map(Target::to).map(forward);
+    }
+    match address_of_record(&uri) {
+        Some(aor) if uri.user.is_some() && site.names.is_ours(&uri) => Ok(Decision::Locate { aor, pops }),
+        Some(_) | None => by_dial_plan(request, source, site).map(forward),
     }
 }
 
@@ -125,68 +145,75 @@ fn next_route(
     source: Source,
     site: &Site,
     pops: usize,
-) -> Result<Decision, Refusal> {
+) -> Result<Target, Refusal> {
     let Some(next) = site.names.region_of(route) else {
-        return edge_target(route, site, pops);
+        return edge_goal(route, site).map(Target::to);
     };
     let pinned = rest.iter().map_while(|route| site.names.region_of(route)).count();
     match source {
-        // In a dialog the route set names the other edge's region. The relays on the way are our choice alone, so
-        // an edge element that names a second region asks for a path, and perhaps for one that policy forbids.
-        Source::Edge if pinned == 0 => Ok(Decision::Ingress { regions: vec![next], routed: true, pops }),
+        // In a dialog the route set names the other edge's region, perhaps twice: with the flow at its end. The relays
+        // on the way are our choice alone, so an edge element that names another region asks for a path, and perhaps
+        // for one that policy forbids.
+        Source::Edge
+            if rest.iter().filter_map(|route| site.names.region_of(route)).all(|also| also == next) =>
+        {
+            Ok(Target::to(Goal::Region { regions: vec![next], routed: true }))
+        }
         Source::Edge | Source::Stranger => Err(Refusal::NotAllowed),
         Source::Mesh => {
             // Paths are loop-free at their source. What visits a node twice, or has more regions ahead of it than a
             // path can have, was not made by an ingress of ours.
             let visited = request.vias().flatten().any(|via| site.is_own_via(&via));
-            if visited || pops == 0 || pinned > 1 {
+            let mut ahead: Vec<Region> =
+                rest[..pinned].iter().filter_map(|route| site.names.region_of(route)).collect();
+            ahead.dedup();
+            ahead.retain(|region| *region != next);
+            if visited || pops == 0 || ahead.len() > 1 {
                 return Err(Refusal::Loop);
             }
-            Ok(Decision::Relay { next, pops })
+            Ok(Target::to(Goal::Relay(next)))
         }
     }
 }
 
-/// No Route remains: the Request-URI decides.
-fn by_target(
-    uri: &Uri<'_>,
-    in_dialog: bool,
-    source: Source,
-    site: &Site,
-    pops: usize,
-) -> Result<Decision, Refusal> {
+/// RFC 5626 §5.3: a Route of ours that came off may say by which flow its edge element is reached. The flow by which
+/// the request came is not the way on, but where it comes from.
+fn by_flow(routes: &[Uri<'_>], uri: &Uri<'_>, from: Peer, site: &Site) -> Result<Option<Target>, Refusal> {
+    let flows = routes.iter().filter_map(|route| Some((route, Flow::read(route.user?)?)));
+    let came_by = |flow: &Flow| (flow.peer.transport, flow.peer.address) == (from.transport, from.address);
+    let Some((route, flow)) = flows.filter(|(_, flow)| !came_by(flow)).last() else { return Ok(None) };
+    let goal = flow_goal(&flow, uri, site)?;
+    let routes = match goal {
+        // The node at which the flow ends needs the token.
+        Goal::Sibling(_) => vec![format!("<{}>", route.as_str())],
+        _ => Vec::new(),
+    };
+    Ok(Some(Target { goal, uri: None, routes }))
+}
+
+/// No Route remains, and nobody is registered under that name: the dial plan decides.
+///
+/// # Errors
+/// When it does not know the target, or the source may not have it.
+pub fn by_dial_plan(request: &Message, source: Source, site: &Site) -> Result<Target, Refusal> {
+    let uri = routable_uri(request)?;
     let home = site.names.home();
-    let ours = site.names.is_ours(uri);
+    let ours = site.names.is_ours(&uri);
     // Behind the mesh the Request-URI may still show the address of the ingress, which answered for it.
-    let mut entries = site.dial.candidates(uri, ours || source == Source::Mesh).peekable();
-    if in_dialog || entries.peek().is_none() {
-        // In a dialog the Request-URI is the remote target (RFC 3261 §12.2.1.1), a contact of this region's edge.
-        return if ours { Err(Refusal::NotFound) } else { edge_target(uri, site, pops) };
+    let entries: Vec<_> = site.dial.candidates(&uri, ours || source == Source::Mesh).collect();
+    if entries.is_empty() {
+        return if ours { Err(Refusal::NotFound) } else { edge_goal(&uri, site).map(Target::to) };
     }
-    let entries: Vec<_> = entries.collect();
-    let local: Vec<Peer> = entries
-        .iter()
-        .filter(|entry| entry.region == *home)
-        .flat_map(|entry| entry.next.iter().copied())
-        .collect();
+    let at_home = entries.iter().filter(|entry| entry.region == *home);
+    let local: Vec<Next> = at_home.flat_map(|entry| entry.next.iter().cloned()).collect();
     match source {
-        Source::Mesh | Source::Edge if !local.is_empty() => Ok(Decision::Egress { targets: local, pops }),
+        Source::Mesh | Source::Edge if !local.is_empty() => Ok(Target::to(Goal::at_edge(local))),
         Source::Edge => {
             let regions = entries.iter().map(|entry| entry.region.clone()).collect();
-            Ok(Decision::Ingress { regions, routed: false, pops })
+            Ok(Target::to(Goal::Region { regions, routed: false }))
         }
         Source::Mesh | Source::Stranger => Err(Refusal::NotFound),
     }
-}
-
-/// An address of the edge: it must be written as an address (names come with DNS), and belong to the edge, because
-/// nothing is ever sent where it was not asked for.
-fn edge_target(uri: &Uri<'_>, site: &Site, pops: usize) -> Result<Decision, Refusal> {
-    let peer = peer_of(uri).ok_or(Refusal::NotFound)?;
-    if !site.is_edge(peer.address.ip()) {
-        return Err(Refusal::NotAllowed);
-    }
-    Ok(Decision::Egress { targets: vec![peer], pops })
 }
 
 fn routable_uri(request: &Message) -> Result<Uri<'_>, Refusal> {

@@ -1,5 +1,6 @@
 //! The dial plan: which region a number or a domain lives in, and where that region delivers it.
 
+use super::question::Host;
 use ringway_router::Region;
 use ringway_sip::{Peer, Uri};
 
@@ -11,7 +12,16 @@ pub struct Entry {
     /// The region that delivers it.
     pub region: Region,
     /// The edge elements of that region, in order: the next is tried when one does not answer.
-    pub next: Vec<Peer>,
+    pub next: Vec<Next>,
+}
+
+/// Where an edge element is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// There.
+    At(Peer),
+    /// Where DNS says.
+    Named(Host),
 }
 
 /// What a dial plan entry matches.

@@ -2,10 +2,14 @@
 
 use super::{
     branch::Mint,
+    decide::Source,
     output::{HopEvent, HopSign, Note, Output},
     patience::Patience,
+    question::{Question, Ticket},
     refusal::Refusal,
+    registrar::Registration,
     site::Site,
+    upstream::Word,
     view::View,
 };
 use bytes::Bytes;
@@ -30,11 +34,25 @@ pub(super) enum Timer {
     Silence(usize),
     /// RFC 3261 §16.6 step 11: the callee has been ringing for too long.
     C,
+    /// Serial forking: the devices of this tier have been ringing for long enough.
+    Ring,
 }
 
 /// The private header by which a relay tells the ingress that it cannot reach the next region of the path: in a 504,
 /// for good; in a 100, that it has heard nothing so far. It never leaves the mesh.
 pub(super) const PATH_FAILED: Name<'static> = Name::Other("Ringway-Path-Failed");
+
+/// Who waits for an answer.
+pub(super) enum Asked {
+    /// A context, for its targets.
+    Targets(Key),
+    /// A branch of a context, for the addresses of its host.
+    Addresses(Key, usize),
+    /// A REGISTER, for what became of it.
+    Registered { id: ServerId, request: Message, from: Peer, registration: Registration },
+    /// An ACK, for the addresses of its host.
+    Ack { ack: Message, from: Peer, source: Source, pops: usize },
+}
 
 /// See the module.
 pub(super) struct Engine {
@@ -45,6 +63,8 @@ pub(super) struct Engine {
     pub(super) mint: Mint,
     pub(super) layer: Layer,
     pub(super) clients: HashMap<ClientId, (Key, usize)>,
+    pub(super) asked: HashMap<Ticket, Asked>,
+    pub(super) tickets: u64,
     pub(super) deadlines: BTreeSet<(Instant, Key, Timer)>,
     /// By Call-ID and CSeq: the paths of INVITEs that were answered over another one than the first.
     pub(super) answered_over: HashMap<(String, u32), Path>,
@@ -59,6 +79,20 @@ impl Engine {
 
     pub(super) fn hop(&mut self, to: &Region, what: HopSign) {
         self.note(Note::Hop(HopEvent { to: to.clone(), what }));
+    }
+
+    /// Asks through the shell; the answer comes as [`super::Input::Told`].
+    pub(super) fn ask(&mut self, who: Asked, question: Question) {
+        self.tickets += 1;
+        let ticket = Ticket(self.tickets);
+        self.asked.insert(ticket, who);
+        self.out.push_back(Output::Ask(ticket, question));
+    }
+
+    /// A response of our own, to be given later.
+    pub(super) fn word(&self, request: &Message, from: Peer, code: u16, reason: &str) -> Word {
+        let tag = self.mint.tag(request);
+        Word { code, bytes: Reply::new(request, from.address, code, reason).to_tag(&tag).finish() }
     }
 
     /// Answers `request` with a status of our own.
@@ -96,7 +130,7 @@ impl Engine {
         self.note(Note::Answered(code));
     }
 
-    /// Answers `request` with a refusal, and says why (Warning, RFC 3261 §20.43, code 399).
+    /// Answers `request` with a refusal.
     pub(super) fn refuse(
         &mut self,
         now: Instant,
@@ -105,6 +139,12 @@ impl Engine {
         from: Peer,
         refusal: &Refusal,
     ) {
+        let Word { code, bytes } = self.refusal(request, from, refusal);
+        self.answer_and_forget(now, id, request, code, bytes);
+    }
+
+    /// A refusal as a response, which says why (Warning, RFC 3261 §20.43, code 399).
+    pub(super) fn refusal(&mut self, request: &Message, from: Peer, refusal: &Refusal) -> Word {
         let (code, reason) = refusal.status();
         let why = refusal.to_string();
         let tag = self.mint.tag(request);
@@ -113,13 +153,12 @@ impl Engine {
             Reply::new(request, from.address, code, reason).to_tag(&tag).header(Name::Warning, &warning);
         reply = match refusal {
             Refusal::BadExtension(options) => reply.header(Name::Unsupported, options),
-            Refusal::MethodNotAllowed => reply.header(Name::Allow, "INVITE, ACK, BYE, CANCEL, OPTIONS"),
             Refusal::PathFailed(region) => reply.header(PATH_FAILED, region.as_str()),
             Refusal::Draining | Refusal::NoPath(_) => reply.header(Name::RetryAfter, "5"),
             _ => reply,
         };
-        self.answer_and_forget(now, id, request, code, reply.finish());
         let call_id = request.call_id().to_owned();
         self.note(Note::Refused { label: refusal.label(), code, why, call_id });
+        Word { code, bytes: reply.finish() }
     }
 }

@@ -8,16 +8,21 @@ mod context;
 pub mod decide;
 pub mod dial;
 mod engine;
+pub mod flow;
 pub mod forward;
 pub mod names;
 pub mod output;
 mod patience;
 pub mod plan;
+pub mod question;
 pub mod refusal;
+mod registering;
 pub mod registrar;
 mod request;
 pub mod site;
 mod strict;
+pub mod target;
+mod told;
 mod upstream;
 pub mod view;
 
@@ -29,6 +34,7 @@ use decide::Source;
 use engine::{Engine, Key, Timer};
 use output::{Dropped, Note, Output};
 use patience::Patience;
+use question::{Answer, Ticket};
 use ringway_sip::{ClientId, Layer, Message, ParseError, Peer, ServerId, Skeleton, Transport, transaction};
 use site::Site;
 use std::{
@@ -52,6 +58,8 @@ pub enum Input {
     Unreachable(Peer),
     /// The world looks different.
     View(Arc<View>),
+    /// The answer to an [`Output::Ask`].
+    Told(Ticket, Answer),
     /// A deadline has come.
     Tick,
 }
@@ -62,6 +70,8 @@ pub struct Proxy {
     contexts: BTreeMap<Key, Context>,
     servers: HashMap<ServerId, Key>,
     tokens: HashMap<Token, Key>,
+    /// Requests of the edge that are under way, by what their copies share with them.
+    identities: HashMap<u64, Key>,
     count: u64,
 }
 
@@ -76,12 +86,21 @@ impl Proxy {
             view,
             mint: Mint::new(seed),
             clients: HashMap::new(),
+            asked: HashMap::new(),
+            tickets: 0,
             deadlines: BTreeSet::new(),
             answered_over: HashMap::new(),
             patience: Patience::new(),
             out: VecDeque::new(),
         };
-        Self { engine, contexts: BTreeMap::new(), servers: HashMap::new(), tokens: HashMap::new(), count: 0 }
+        Self {
+            engine,
+            contexts: BTreeMap::new(),
+            servers: HashMap::new(),
+            tokens: HashMap::new(),
+            identities: HashMap::new(),
+            count: 0,
+        }
     }
 
     /// Takes one input.
@@ -90,6 +109,7 @@ impl Proxy {
             Input::Message { from, bytes } => self.on_message(now, from, &bytes),
             Input::Unreachable(to) => self.engine.layer.transport_failed(now, to),
             Input::View(view) => self.on_view(now, view),
+            Input::Told(ticket, answer) => self.on_told(now, ticket, answer),
             Input::Tick => self.on_tick(now),
         }
         while let Some(output) = self.engine.layer.poll() {
@@ -124,9 +144,9 @@ impl Proxy {
     /// Whether nothing is remembered of any request, so that a draining node may go.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        let Engine { clients, deadlines, answered_over, .. } = &self.engine;
-        let indexed = self.contexts.len() + self.servers.len() + self.tokens.len();
-        let noted = clients.len() + deadlines.len() + answered_over.len();
+        let Engine { clients, deadlines, answered_over, asked, .. } = &self.engine;
+        let indexed = self.contexts.len() + self.servers.len() + self.tokens.len() + self.identities.len();
+        let noted = clients.len() + deadlines.len() + answered_over.len() + asked.len();
         self.transactions() + indexed + noted == 0
     }
 
@@ -182,6 +202,7 @@ impl Proxy {
                 Timer::Hedge(n) => context.on_late(&mut self.engine, now, n),
                 Timer::Silence(n) => context.on_silence(&mut self.engine, now, n),
                 Timer::C => context.on_timer_c(&mut self.engine, now),
+                Timer::Ring => context.on_timer_ring(&mut self.engine, now),
             }
         }
     }
@@ -197,7 +218,7 @@ impl Proxy {
             }
             Layer::Request { id, from, message } => self.on_request(now, id, from, message),
             Layer::Cancel { id, invite, from, message } => self.on_cancel(now, id, invite, from, &message),
-            Layer::Ack { from, message } => self.on_ack(from, &message),
+            Layer::Ack { from, message } => self.on_ack(from, message),
             Layer::Response { id, message, again: _ } => {
                 if let Some((context, engine, n)) = self.attempt(Some(id)) {
                     context.on_response(engine, now, n, &message);
@@ -241,6 +262,9 @@ impl Proxy {
                 && self.tokens.get(&token) == Some(&key)
             {
                 self.tokens.remove(&token);
+            }
+            if self.identities.get(&context.identity) == Some(&key) {
+                self.identities.remove(&context.identity);
             }
             self.contexts.remove(&key);
         }

@@ -1,5 +1,6 @@
 //! The mesh's names: a region is the SIP host `<region>.<mesh-domain>`, and inside the mesh that name is an address.
 
+use super::flow::Flow;
 use ringway_router::Region;
 use ringway_sip::{Peer, Transport, Uri};
 use std::net::SocketAddr;
@@ -29,6 +30,22 @@ impl Names {
     #[must_use]
     pub fn route(&self, region: &Region) -> String {
         format!("<sip:{region}.{};lr>", self.mesh_domain)
+    }
+
+    /// Likewise, for those who come over that transport.
+    #[must_use]
+    pub fn route_over(&self, region: &Region, transport: Transport) -> String {
+        format!("<sip:{region}.{};transport={};lr>", self.mesh_domain, transport.in_uri())
+    }
+
+    /// A region as a Route value with a flow token in front of it (RFC 5626 §5.1).
+    #[must_use]
+    pub fn flow_route(&self, region: &Region, flow: &Flow) -> String {
+        let (user, domain) = (flow.user(), &self.mesh_domain);
+        match flow.peer.transport {
+            Transport::Udp => format!("<sip:{user}@{region}.{domain};lr;ob>"),
+            over => format!("<sip:{user}@{region}.{domain};transport={};lr;ob>", over.in_uri()),
+        }
     }
 
     /// The region that `uri` names, if its host is a region's name.

@@ -1,5 +1,6 @@
 //! What the core says: messages to send, and notes on what happened, for counters, logs and measurements.
 
+use super::question::{Question, Ticket};
 use bytes::Bytes;
 use ringway_router::{Path, Region};
 use ringway_sip::{ParseError, Peer};
@@ -15,6 +16,8 @@ pub enum Output {
         /// What.
         bytes: Bytes,
     },
+    /// Find this out, and come back with it; the request waits for it.
+    Ask(Ticket, Question),
     /// Something happened.
     Note(Note),
 }
@@ -59,6 +62,8 @@ pub enum Note {
         /// The policy behind that table.
         policy_revision: u64,
     },
+    /// An element of the edge did not answer, or cannot be reached.
+    Unanswered(Peer),
     /// A copy of a request that is here already came over another path, and was absorbed.
     Absorbed,
     /// An INVITE hop to another region, as seen from here (a measurement of that link).

@@ -1,6 +1,12 @@
-//! From a decision to legs: to which addresses a request may go, in which order, and with which Routes.
+//! From a target to legs: to which addresses a request may go, in which order, and with which Routes.
 
-use super::{decide::Decision, patience::is_lossy, refusal::Refusal, site::Site, view::View};
+use super::{
+    patience::is_lossy,
+    refusal::Refusal,
+    site::Site,
+    target::{Goal, Target},
+    view::View,
+};
 use ringway_router::{Class, Path, Ranked, Region, Route};
 use ringway_sip::Peer;
 use std::{collections::VecDeque, time::Duration};
@@ -19,6 +25,8 @@ pub struct Leg {
     pub routes: Vec<String>,
     /// What is measured of the path, at the ingress.
     pub measured: Option<Measured>,
+    /// It is known not to take streams: however long the message is, it goes as a datagram.
+    pub refuses_streams: bool,
 }
 
 /// What the route table says of a path.
@@ -35,8 +43,12 @@ pub struct Measured {
 pub enum Hop {
     /// A proxy of the mesh in that region, the first of this path (at the ingress).
     Mesh(Region, Option<Path>),
+    /// Another proxy of our own region.
+    Sibling,
     /// An element of our edge.
     Edge,
+    /// Likewise, by the flow by which it came in.
+    Flow,
 }
 
 impl Measured {
@@ -64,29 +76,36 @@ impl Hop {
     }
 }
 
-/// Lays out the legs of a decision.
+/// Lays out the legs to a target. There is none yet to a host whose addresses are still asked for.
 ///
 /// # Errors
 /// When there is none: no path is allowed, up, or has a live node to begin with.
-pub fn plan(decision: &Decision, call_id: &str, site: &Site, view: &View) -> Result<VecDeque<Leg>, Refusal> {
-    match decision {
-        Decision::Answer => Ok(VecDeque::new()),
-        Decision::Ingress { regions, routed, .. } => ingress(regions, *routed, call_id, site, view),
-        Decision::Relay { next, .. } => {
+pub fn plan(target: &Target, call_id: &str, site: &Site, view: &View) -> Result<VecDeque<Leg>, Refusal> {
+    let leg =
+        |to, hop| Leg { to, hop, routes: target.routes.clone(), measured: None, refuses_streams: false };
+    match &target.goal {
+        Goal::Region { regions, routed } => ingress(target, regions, *routed, call_id, site, view),
+        Goal::Relay(next) => {
             let neighbor = view.neighbor(next, call_id).ok_or_else(|| Refusal::PathFailed(next.clone()))?;
-            let hop = Hop::Mesh(next.clone(), None);
-            Ok(VecDeque::from([Leg { to: Peer::udp(neighbor.sip), hop, routes: Vec::new(), measured: None }]))
+            Ok(VecDeque::from([leg(Peer::udp(neighbor.sip), Hop::Mesh(next.clone(), None))]))
         }
-        Decision::Egress { targets, .. } => Ok(targets
-            .iter()
-            .map(|&to| Leg { to, hop: Hop::Edge, routes: Vec::new(), measured: None })
-            .collect()),
+        Goal::Sibling(node) => {
+            let at = view.node(site.names.home(), node).ok_or(Refusal::FlowFailed)?;
+            Ok(VecDeque::from([leg(Peer::udp(at), Hop::Sibling)]))
+        }
+        Goal::Edge(peers) => Ok(peers.iter().map(|&to| leg(to, Hop::Edge)).collect()),
+        Goal::Flow(peer, listens) => {
+            let listens = listens.map(|to| leg(to, Hop::Edge));
+            Ok([leg(*peer, Hop::Flow)].into_iter().chain(listens).collect())
+        }
+        Goal::Named(_) => Ok(VecDeque::new()),
     }
 }
 
 /// Region and path are chosen together: the region whose best usable path scores highest. The legs then are the
 /// paths to that region, best first.
 fn ingress(
+    target: &Target,
     regions: &[Region],
     routed: bool,
     call_id: &str,
@@ -116,8 +135,9 @@ fn ingress(
                 .map(|(ranked, neighbor)| Leg {
                     to: Peer::udp(neighbor.sip),
                     hop: Hop::Mesh(ranked.path.regions()[1].clone(), Some(ranked.path.clone())),
-                    routes: routes(&ranked.path, routed, site),
+                    routes: routes(&ranked.path, routed, site).chain(target.routes.iter().cloned()).collect(),
                     measured: Some(Measured::of(ranked)),
+                    refuses_streams: false,
                 })
                 .collect();
             best = Some((first.score, legs));
@@ -139,7 +159,7 @@ fn refusal_of(route: &Route) -> Refusal {
 }
 
 /// One Route a relay, and one for the destination unless the dialog's route set names it already.
-fn routes(path: &Path, routed: bool, site: &Site) -> Vec<String> {
+fn routes(path: &Path, routed: bool, site: &Site) -> impl Iterator<Item = String> {
     let end = path.regions().len() - usize::from(routed);
-    path.regions()[1..end].iter().map(|region| site.names.route(region)).collect()
+    path.regions()[1..end].iter().map(|region| site.names.route(region))
 }

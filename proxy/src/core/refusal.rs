@@ -1,5 +1,6 @@
 //! Why a request is refused: one word for the metrics, a status for the sender, a sentence for the trace.
 
+use super::question::Unresolved;
 use ringway_router::Region;
 use std::fmt;
 
@@ -14,8 +15,16 @@ pub enum Refusal {
     Loop,
     /// RFC 3261 §16.3 step 5; the options that we do not know.
     BadExtension(String),
-    /// We are no registrar (yet).
-    MethodNotAllowed,
+    /// The same request came over another way before (RFC 3261 §8.2.2.2).
+    Merged,
+    /// The connection by which the target is reached is gone (RFC 5626 §5.3).
+    FlowFailed,
+    /// The target is registered, but nowhere that can be reached now.
+    Unreachable,
+    /// More devices at once than the request may fork to (RFC 5393 §5.3.3).
+    MaxBreadth,
+    /// DNS does not say where the target is; whether because there is no such host, or because it is away.
+    Unresolved(Unresolved),
     /// No dial plan entry, or no such place.
     NotFound,
     /// A source route that an edge element may not ask for, or an address outside the edge.
@@ -40,13 +49,18 @@ impl Refusal {
             Self::BadRequest(_) => (400, "Bad Request"),
             Self::NotAllowed | Self::Forbidden(_) => (403, "Forbidden"),
             Self::NotFound => (404, "Not Found"),
-            Self::MethodNotAllowed => (405, "Method Not Allowed"),
+            Self::Unresolved(Unresolved::Missing) => (404, "Not Found"),
             Self::UnsupportedScheme => (416, "Unsupported URI Scheme"),
             Self::BadExtension(_) => (420, "Bad Extension"),
+            Self::FlowFailed => (430, "Flow Failed"),
+            Self::MaxBreadth => (440, "Max-Breadth Exceeded"),
+            Self::Unreachable => (480, "Temporarily Unavailable"),
             Self::Loop => (482, "Loop Detected"),
+            Self::Merged => (482, "Merged Request"),
             Self::TooManyHops => (483, "Too Many Hops"),
             Self::NoPath(_) | Self::Draining => (503, "Service Unavailable"),
-            Self::PathFailed(_) => (504, "Server Time-out"),
+            // RFC 3261 §21.5.5: an external server, for instance DNS, did not answer in time.
+            Self::PathFailed(_) | Self::Unresolved(Unresolved::Away) => (504, "Server Time-out"),
         }
     }
 
@@ -58,7 +72,12 @@ impl Refusal {
             Self::TooManyHops => "too_many_hops",
             Self::Loop => "loop",
             Self::BadExtension(_) => "bad_extension",
-            Self::MethodNotAllowed => "method_not_allowed",
+            Self::Merged => "merged",
+            Self::FlowFailed => "flow_failed",
+            Self::Unreachable => "unreachable",
+            Self::MaxBreadth => "max_breadth",
+            Self::Unresolved(Unresolved::Missing) => "no_such_host",
+            Self::Unresolved(Unresolved::Away) => "dns_away",
             Self::NotFound => "not_found",
             Self::NotAllowed => "not_allowed",
             Self::Forbidden(_) => "forbidden_by_policy",
@@ -77,8 +96,13 @@ impl fmt::Display for Refusal {
             Self::TooManyHops => f.write_str("Max-Forwards is used up"),
             Self::Loop => f.write_str("this request has been here before"),
             Self::BadExtension(options) => write!(f, "unknown option {options}"),
-            Self::MethodNotAllowed => f.write_str("no registrar here"),
-            Self::NotFound => f.write_str("not in the dial plan"),
+            Self::Merged => f.write_str("this request came over another way before"),
+            Self::FlowFailed => f.write_str("the connection to the target is gone"),
+            Self::Unreachable => f.write_str("registered where no path leads now"),
+            Self::MaxBreadth => f.write_str("more targets than Max-Breadth allows"),
+            Self::Unresolved(Unresolved::Missing) => f.write_str("DNS knows no such host"),
+            Self::Unresolved(Unresolved::Away) => f.write_str("DNS does not answer"),
+            Self::NotFound => f.write_str("not registered, and not in the dial plan"),
             Self::NotAllowed => f.write_str("this source may not route there"),
             Self::Forbidden(why) | Self::NoPath(why) => f.write_str(why),
             Self::PathFailed(region) => write!(f, "no live node in {region}"),

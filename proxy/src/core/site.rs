@@ -1,8 +1,9 @@
 //! What does not change while the node runs: its place, its names, its edge, its dial plan, its patience.
 
-use super::{dial::DialPlan, names::Names};
+use super::{dial::DialPlan, flow::Flow, names::Names, registrar};
 use ipnet::IpNet;
-use ringway_sip::{Limits, Timing, Via};
+use ringway_router::NodeName;
+use ringway_sip::{Limits, Peer, Timing, Via};
 use std::{
     net::{IpAddr, SocketAddr},
     time::Duration,
@@ -27,6 +28,14 @@ pub struct Site {
     pub hop_timeout: Duration,
     /// How long an edge element may be silent before the next one is tried.
     pub edge_timeout: Duration,
+    /// Serial forking: how long the devices of one preference ring before those of the next are tried.
+    pub ring: Duration,
+    /// What the registrar grants.
+    pub registrar: registrar::Settings,
+    /// This node's name.
+    pub node: NodeName,
+    /// Seals flow tokens; new with every start of the process, the same for all its workers.
+    pub flow_secret: u64,
     /// Timer C (RFC 3261 §16.6 step 11): how long a callee may ring. More than 3 minutes.
     pub timer_c: Duration,
 }
@@ -36,6 +45,13 @@ impl Site {
     #[must_use]
     pub fn is_edge(&self, address: IpAddr) -> bool {
         self.edge.iter().any(|net| net.contains(&address))
+    }
+
+    /// The way back to an edge element by the flow by which it came in, as a Path or Record-Route value.
+    #[must_use]
+    pub fn flow_route(&self, peer: Peer) -> String {
+        let flow = Flow::new(self.node.as_str(), peer, self.flow_secret);
+        self.names.flow_route(self.names.home(), &flow)
     }
 
     /// Whether a Via is one that this node put on.

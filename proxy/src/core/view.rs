@@ -1,6 +1,6 @@
 //! What the proxy knows of the world: the route table and its neighbors. Immutable, and swapped as a whole.
 
-use ringway_router::{Class, NodeId, Path, Region, RouteTable};
+use ringway_router::{Class, NodeId, NodeName, Path, Region, RouteTable};
 use std::{
     collections::{BTreeMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
@@ -57,6 +57,13 @@ impl View {
         let listed = self.table.route(path.destination(), &Class::voice());
         let listed = listed.is_some_and(|route| route.ranked.iter().any(|ranked| ranked.path == *path));
         listed && self.standing.contains(&first)
+    }
+
+    /// Where that very node takes SIP.
+    #[must_use]
+    pub fn node(&self, region: &Region, name: &NodeName) -> Option<SocketAddr> {
+        let node = self.neighbors.get(region)?.iter().find(|neighbor| neighbor.node.node == *name)?;
+        Some(node.sip)
     }
 
     /// The node of `region` that takes this call: the same one for all its messages as long as the set of nodes

@@ -4,6 +4,7 @@
 mod aor;
 mod binding;
 mod change;
+mod directory;
 mod fingerprint;
 mod store;
 mod targets;
@@ -11,5 +12,6 @@ mod targets;
 pub use aor::address_of_record;
 pub use binding::Binding;
 pub use change::{Change, Contacts, Wish};
+pub use directory::Directory;
 pub use store::{BUCKETS, Limits, Merged, Refused, Store, TOMBSTONE_MS};
 pub use targets::targets;

@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::core::view::View;
+use crate::location::Directory;
 use ringway_node::clock::Clock;
-use ringway_router::Router;
+use ringway_router::{NodeId, Router};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -19,10 +20,13 @@ struct Bench {
 impl Bench {
     async fn new(settings: Settings, admits: bool) -> Self {
         let (tell, events) = mpsc::unbounded_channel();
-        let home = "us-west-2".parse().unwrap();
-        let view = Arc::new(View::alone(Router::new(home, ringway_router::Settings::default()).table()));
-        let (control, _) =
-            control::Handle::new(Clock::start(), crate::metrics::Metrics::new().unwrap(), view, 1);
+        let home: ringway_router::Region = "us-west-2".parse().unwrap();
+        let view =
+            Arc::new(View::alone(Router::new(home.clone(), ringway_router::Settings::default()).table()));
+        let own = NodeId { region: home, node: "w2-1".parse().unwrap() };
+        let directory = Directory::new(own, crate::location::Limits::default());
+        let metrics = crate::metrics::Metrics::new().unwrap();
+        let (control, _) = control::Handle::new(Clock::start(), metrics, view, directory, 1);
         let sink: Sink = Arc::new(move |event| tell.send(event).unwrap_or(()));
         let streams = Streams::new(settings, sink, Arc::new(move |_| admits), control);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -1,5 +1,6 @@
 //! The hand-over: which worker a datagram belongs to, and the queues between the workers.
 
+use crate::core::question::{Answer, Ticket};
 use bytes::Bytes;
 use memchr::memchr_iter;
 use mio::{Poll, Token, Waker};
@@ -33,6 +34,8 @@ pub(super) struct Inbox(Receiver<Handed>);
 pub(super) enum Handed {
     /// A message of a call that is its own.
     Message(Peer, Bytes),
+    /// The answer to a question of this worker's core.
+    Told(Ticket, Answer),
     /// A connection is gone, and every worker may have something out by it.
     Lost(Peer),
 }

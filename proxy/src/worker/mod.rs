@@ -1,6 +1,7 @@
 //! The SIP workers: one thread, one socket and one core each. All messages of one Call-ID are dealt with by one worker, in
 //! the order of their arrival; a datagram that the kernel gave to another one is handed over.
 
+mod answers;
 mod hand_over;
 mod socket;
 
@@ -13,11 +14,12 @@ use crate::{
     },
     streams::{self, Streams},
 };
+use answers::Answers;
 use bytes::Bytes;
 use hand_over::{HandOver, Handed, Inbox};
 use mio::{Events, Interest, Poll, Token, net::UdpSocket};
 use prometheus::IntGauge;
-use ringway_node::log::Redact;
+use ringway_node::{dns::Resolver, log::Redact};
 use ringway_sip::{Peer, Transport};
 use socket::{BATCH, Receiver, Sender};
 use std::{
@@ -56,6 +58,7 @@ pub async fn run(
     make_core: impl Fn() -> Proxy,
     control: Handle,
     site: Arc<Site>,
+    resolver: Option<Resolver>,
 ) -> io::Result<()> {
     let Sockets { datagrams: sockets, connections } = sockets;
     let mut polls = Vec::new();
@@ -76,6 +79,7 @@ pub async fn run(
             inbox,
             sender: Sender::default(),
             streams: streams.clone(),
+            answers: Answers::new(control.clone(), resolver.clone(), hand_over.clone(), number),
             transactions: control.metrics().transactions(number),
         };
         let tell = tell.clone();
@@ -123,6 +127,7 @@ struct Worker {
     inbox: Inbox,
     sender: Sender,
     streams: Streams,
+    answers: Answers,
     transactions: IntGauge,
 }
 
@@ -202,6 +207,7 @@ impl Worker {
             let input = match self.inbox.take() {
                 Some(Handed::Message(from, bytes)) => Input::Message { from, bytes },
                 Some(Handed::Lost(peer)) => Input::Unreachable(peer),
+                Some(Handed::Told(ticket, answer)) => Input::Told(ticket, answer),
                 None => return false,
             };
             self.step(now, input);
@@ -218,6 +224,11 @@ impl Worker {
                     self.sender.push(to.address, bytes);
                 }
                 Output::Send { to, bytes } => self.streams.send(to, bytes),
+                Output::Ask(ticket, question) => {
+                    if let Some(answer) = self.answers.answer(ticket, question) {
+                        self.core.handle(now, Input::Told(ticket, answer));
+                    }
+                }
                 Output::Note(note) => self.note(&note),
             }
         }
@@ -252,6 +263,7 @@ impl Worker {
                 tracing::info!(call_id, code, reason = label, why, "request refused");
             }
             Note::Hop(event) => self.control.hops().note(event),
+            Note::Unanswered(peer) => self.answers.failed(*peer),
             Note::Dropped(reason) => tracing::debug!(%reason, "datagram dropped"),
             Note::Absorbed => tracing::debug!("copy of a request absorbed"),
             Note::Request { .. } | Note::Answered(_) => {}

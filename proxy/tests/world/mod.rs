@@ -8,6 +8,7 @@ pub(crate) mod callee;
 pub(crate) mod caller;
 mod evidence;
 pub(crate) mod ladder;
+pub(crate) mod library;
 pub(crate) mod place;
 pub(crate) mod repeat;
 pub(crate) mod sip;
@@ -21,6 +22,7 @@ pub(crate) use survey::Survey;
 
 use bytes::Bytes;
 use ladder::{Packet, ladder};
+use library::Library;
 use place::RTT_MS;
 use ringway_proxy::core::{
     Input, Proxy,
@@ -56,6 +58,8 @@ pub(crate) struct World {
     pub(crate) wire: Vec<Packet>,
     pub(crate) notes: Vec<(Duration, Place, Note)>,
     epoch: Instant,
+    /// Who is registered, and what DNS knows.
+    pub(crate) library: Library,
     proxies: Vec<Proxy>,
     views: [Arc<View>; 4],
     ways: [[Way; 4]; 4],
@@ -82,6 +86,7 @@ impl World {
             wire: Vec::new(),
             notes: Vec::new(),
             epoch: Instant::now(),
+            library: Library::new(),
             proxies: Place::ALL.map(proxy).into(),
             views,
             ways: RTT_MS.map(|row| row.map(way)),
@@ -179,6 +184,10 @@ impl World {
                 Output::Send { to, bytes } => {
                     check_with_rsip(&bytes);
                     self.send(place.proxy(), to.address, bytes);
+                }
+                Output::Ask(ticket, question) => {
+                    let answer = self.library.answer(self.now, place, question);
+                    self.proxies[place as usize].handle(now, Input::Told(ticket, answer));
                 }
                 Output::Note(note) => self.notes.push((self.now, place, note)),
             }

@@ -2,8 +2,9 @@
 
 use super::survey::Survey;
 use ringway_proxy::core::{
-    dial::{DialPlan, Entry, Match},
+    dial::{DialPlan, Entry, Match, Next},
     names::Names,
+    registrar::Settings,
     site::Site,
     view::{Neighbor, View},
 };
@@ -16,6 +17,8 @@ pub(crate) const MESH: &str = "mesh.example";
 /// After so long of silence the next path is tried.
 pub(crate) const HOP_TIMEOUT: Duration = Duration::from_millis(300);
 pub(crate) const EDGE_TIMEOUT: Duration = Duration::from_millis(1_000);
+/// After so long the devices of the next preference ring.
+pub(crate) const RING: Duration = Duration::from_secs(20);
 pub(crate) const TIMER_C: Duration = Duration::from_secs(181);
 
 /// A region.
@@ -77,6 +80,10 @@ impl Place {
             hop_timeout: HOP_TIMEOUT,
             edge_timeout: EDGE_TIMEOUT,
             timer_c: TIMER_C,
+            ring: RING,
+            registrar: Settings::default(),
+            node: self.node().node,
+            flow_secret: 7,
         }
     }
 
@@ -101,7 +108,7 @@ fn dial_plan() -> DialPlan {
     let prefix = |prefix: &str, place: Place, next: &[u8]| Entry {
         matches: Match::Prefix(prefix.to_owned()),
         region: place.region(),
-        next: next.iter().map(|&n| Peer::udp(place.edge(n))).collect(),
+        next: next.iter().map(|&n| Next::At(Peer::udp(place.edge(n)))).collect(),
     };
     DialPlan::new(vec![
         prefix("+1703", Place::Virginia, &[1]),

@@ -9,7 +9,7 @@ use crate::core::{
     upstream::Word,
 };
 use ringway_router::Region;
-use ringway_sip::{Message, Method, Name, Reply};
+use ringway_sip::{Message, Method, Name, Reply, Way};
 use std::time::Instant;
 
 impl Context {
@@ -25,21 +25,16 @@ impl Context {
         let code = response.status().unwrap_or(0);
         match code {
             0..=100 => self.on_trying(engine, now, n, response),
-            101..=199 if self.attempts[n].given_up => {}
+            101..=199 if self.attempts[n].given_up || self.has_ended(n) => {}
             101..=199 => {
                 self.restart_timer_c(engine, now);
-                if self.phase != Phase::Answered {
-                    self.pass_up(engine, now, n, response);
+                if let Some(word) = self.word_of(n, response)
+                    && self.phase != Phase::Answered
+                {
+                    self.pass(engine, now, word);
                 }
             }
-            200..=299 => {
-                // RFC 3261 §16.7 step 5 and RFC 6026: every 2xx goes up, also the later ones.
-                self.attempts[n].done = true;
-                self.plan.clear();
-                self.remember_path(engine, n);
-                self.finish(engine, now);
-                self.pass_up(engine, now, n, response);
-            }
+            200..=299 => self.on_success(engine, now, n, response),
             300.. => {
                 self.attempts[n].done = true;
                 self.on_error(engine, now, n, response);
@@ -53,30 +48,60 @@ impl Context {
         if self.timer_c.is_none() {
             self.restart_timer_c(engine, now);
         }
-        let may_help = self.is_latest(n) && self.phase == Phase::Open && !self.plan.is_empty();
-        if may_help && self.is_path_failure(n, response) && engine.patience.spend() {
-            self.advance(engine, now);
+        if self.may_help(n) && self.is_path_failure(n, response) && engine.patience.spend() {
+            self.advance(engine, now, self.attempts[n].of);
+        }
+    }
+
+    /// RFC 3261 §16.7 step 5 and RFC 6026: every 2xx goes up, also the later ones.
+    fn on_success(&mut self, engine: &mut Engine, now: Instant, n: usize, response: &Message) {
+        self.attempts[n].done = true;
+        self.branches.iter_mut().for_each(|branch| branch.plan.clear());
+        self.remember_path(engine, n);
+        let answered = self.phase == Phase::Answered;
+        self.finish(engine, now);
+        match self.word_of(n, response) {
+            Some(word) => self.pass(engine, now, word),
+            // The caller cannot be reached with this, and must not wait for ever.
+            None if !answered => {
+                let word = engine.word(&self.request, self.from, 502, "Bad Gateway");
+                self.pass(engine, now, word);
+            }
+            None => {}
         }
     }
 
     fn on_error(&mut self, engine: &mut Engine, now: Instant, n: usize, response: &Message) {
-        let edge = self.attempts[n].hop == Hop::Edge;
-        let lone_503 = edge && response.status() == Some(503);
-        if self.phase == Phase::Answered {
+        let of = self.attempts[n].of;
+        if self.phase == Phase::Answered || self.has_ended(n) {
             return;
         }
         if self.attempts[n].given_up || self.is_path_failure(n, response) {
             return self.fail(engine, now, n, Some(response));
         }
-        if self.phase == Phase::Open && lone_503 && !self.plan.is_empty() {
-            return self.advance(engine, now);
-        }
-        if lone_503 {
+        let at_edge = matches!(self.attempts[n].hop, Hop::Edge | Hop::Flow | Hop::Sibling);
+        let word = match response.status() {
+            Some(503) if at_edge && self.phase == Phase::Open && !self.branches[of].plan.is_empty() => {
+                return self.advance(engine, now, of);
+            }
             // RFC 3261 §16.7 step 6: a lone 503 would make the caller give up all of us.
-            return self.conclude(engine, now, 500, "Server Internal Error");
-        }
-        self.finish(engine, now);
-        self.pass_up(engine, now, n, response);
+            Some(503) if at_edge => engine.word(&self.request, self.from, 500, "Server Internal Error"),
+            Some(430) => {
+                let word = engine.word(&self.request, self.from, 430, "Flow Failed");
+                self.end_unreached(engine, now, of, word);
+                return self.settle(engine, now);
+            }
+            _ => self
+                .word_of(n, response)
+                .unwrap_or_else(|| engine.word(&self.request, self.from, 502, "Bad Gateway")),
+        };
+        self.end(engine, now, of, word);
+        self.settle(engine, now);
+    }
+
+    /// Whether the branch of an attempt is over.
+    fn has_ended(&self, n: usize) -> bool {
+        self.branches[self.attempts[n].of].outcome.is_some()
     }
 
     /// What a relay says of the path is not the callee's answer.
@@ -88,35 +113,57 @@ impl Context {
     pub(in crate::core) fn on_failure(&mut self, engine: &mut Engine, now: Instant, n: usize, why: Failure) {
         self.attempts[n].stop_timers(engine, self.key, n);
         self.attempts[n].done = true;
+        if self.has_ended(n) {
+            return;
+        }
+        if let Some(leg) = self.attempts[n].datagram.take().filter(|_| why == Failure::Unreachable)
+            && self.phase == Phase::Open
+        {
+            return self.send(engine, now, self.attempts[n].of, leg);
+        }
         // RFC 4320 §4.2: when Timer F fires here, it has fired everywhere.
         let in_time = why == Failure::Unreachable || self.request.method() == Method::Invite;
         match self.attempts[n].hop.clone() {
             Hop::Mesh(region, None) if in_time && self.phase == Phase::Open => {
-                self.conclude_path_failed(engine, now, &region);
+                let word = self.path_failed(engine, &region);
+                self.conclude(engine, now, word);
             }
-            Hop::Mesh(..) | Hop::Edge => self.fail(engine, now, n, None),
+            Hop::Mesh(..) => self.fail(engine, now, n, None),
+            Hop::Sibling | Hop::Edge | Hop::Flow => {
+                engine.note(Note::Unanswered(self.attempts[n].to));
+                self.fail(engine, now, n, None);
+            }
         }
     }
 
     /// One way less: the next one, or the ones that are under way, or the end. `word`: what a response said of it.
     fn fail(&mut self, engine: &mut Engine, now: Instant, n: usize, word: Option<&Message>) {
         // What was given up has had its successor, and has no say any more.
-        let given_up = self.attempts[n].given_up;
-        if self.phase == Phase::Open && !self.plan.is_empty() && !given_up {
-            return self.advance(engine, now);
+        let (of, given_up) = (self.attempts[n].of, self.attempts[n].given_up);
+        if self.phase == Phase::Open && !self.branches[of].plan.is_empty() && !given_up {
+            return self.advance(engine, now, of);
         }
-        if self.attempts.iter().any(Attempt::is_pending) {
+        if self.attempts.iter().any(|attempt| attempt.of == of && attempt.is_pending()) {
             return;
         }
-        match (self.phase, word) {
-            (Phase::Answered, _) => {}
-            (Phase::Cancelled, _) => self.conclude(engine, now, 487, "Request Terminated"),
-            (Phase::Open, Some(response)) if !given_up => {
-                self.finish(engine, now);
-                self.pass_up(engine, now, n, response);
+        let said = word.filter(|_| !given_up).and_then(|response| self.word_of(n, response));
+        match (self.phase, said) {
+            (Phase::Answered, _) => return,
+            (Phase::Cancelled, _) => {
+                let word = engine.word(&self.request, self.from, 487, "Request Terminated");
+                self.end(engine, now, of, word);
             }
-            (Phase::Open, _) => self.conclude(engine, now, 408, "Request Timeout"),
+            (Phase::Seeking | Phase::Open, said) => {
+                // RFC 5626 §5.3: the flow itself is gone.
+                let (code, reason) = match self.attempts[n].to.way {
+                    Way::Flow(_) => (430, "Flow Failed"),
+                    Way::Any | Way::Name(_) => (408, "Request Timeout"),
+                };
+                let word = said.unwrap_or_else(|| engine.word(&self.request, self.from, code, reason));
+                self.end_unreached(engine, now, of, word);
+            }
         }
+        self.settle(engine, now);
     }
 
     /// At a relay: tells the ingress that the next hop does not answer. In a 100, because this relay goes on trying
@@ -135,58 +182,32 @@ impl Context {
     /// An ACK has no answer by which a silent path could be known. Where the first path was, it goes the way on which
     /// its INVITE was answered.
     fn remember_path(&self, engine: &mut Engine, n: usize) {
-        if let (1.., Hop::Mesh(_, Some(path))) = (n, &self.attempts[n].hop)
+        let first = |attempt: &Attempt| attempt.of != self.attempts[n].of;
+        if let (false, Hop::Mesh(_, Some(path))) =
+            (self.attempts[..n].iter().all(first), &self.attempts[n].hop)
             && self.request.method() == Method::Invite
         {
             engine.answered_over.entry(dialog_of(&self.request)).or_insert_with(|| path.clone());
         }
     }
 
-    /// Ends with a status of our own. (A 408 to anything but INVITE ends with the layer: RFC 4320 §4.2.)
-    pub(super) fn conclude(&mut self, engine: &mut Engine, now: Instant, code: u16, reason: &str) {
-        let tag = engine.mint.tag(&self.request);
-        let bytes = Reply::new(&self.request, self.from.address, code, reason).to_tag(&tag).finish();
-        self.conclude_with(engine, now, Word { code, bytes });
-    }
-
-    fn conclude_path_failed(&mut self, engine: &mut Engine, now: Instant, region: &Region) {
+    fn path_failed(&self, engine: &Engine, region: &Region) -> Word {
         let tag = engine.mint.tag(&self.request);
         let reply = Reply::new(&self.request, self.from.address, 504, "Server Time-out").to_tag(&tag);
-        let bytes = reply.header(PATH_FAILED, region.as_str()).finish();
-        self.conclude_with(engine, now, Word { code: 504, bytes });
+        Word { code: 504, bytes: reply.header(PATH_FAILED, region.as_str()).finish() }
     }
 
-    fn conclude_with(&mut self, engine: &mut Engine, now: Instant, word: Word) {
-        self.finish(engine, now);
-        engine.note(Note::Answered(word.code));
-        self.upstreams.iter().for_each(|upstream| upstream.pass(engine, now, &word));
-        self.passed = Some(word);
-    }
-
-    fn pass_up(&mut self, engine: &mut Engine, now: Instant, n: usize, response: &Message) {
-        let code = response.status().unwrap_or(0);
-        if !matches!(response.vias().nth(1), Some(Ok(_))) {
-            // Only our Via was on it: the caller cannot be reached with this, and must not wait for ever.
-            let waiting = self.passed.as_ref().is_none_or(|passed| passed.code < 200);
-            if code >= 200 && waiting {
-                self.conclude(engine, now, 502, "Bad Gateway");
-            }
-            return;
-        }
+    /// A response as it goes up, without our Via. `None`: there is no other, so nobody could be reached with it.
+    fn word_of(&self, n: usize, response: &Message) -> Option<Word> {
+        let code = response.status()?;
+        response.vias().nth(1)?.ok()?;
         let mut edit = response.edit();
         edit.pop_first(Name::Via);
         // The word of a relay to the ingress does not leave the mesh, and does not enter it either.
         if !matches!(self.attempts[n].hop, Hop::Mesh(_, None)) {
             edit.remove(PATH_FAILED);
         }
-        if code >= 200 {
-            engine.note(Note::Answered(code));
-        }
-        let word = Word { code, bytes: edit.finish() };
-        for upstream in &self.upstreams {
-            upstream.pass(engine, now, &word);
-        }
-        self.passed = Some(word);
+        Some(Word { code, bytes: edit.finish() })
     }
 }
 

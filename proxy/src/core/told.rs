@@ -1,0 +1,70 @@
+//! The answers to what the core asked ([`super::question`]), and who waits for them.
+
+use super::{
+    Proxy,
+    decide::by_dial_plan,
+    engine::{Asked, Key},
+    output::{Dropped, Note},
+    plan::plan,
+    question::{Answer, Ticket},
+    refusal::Refusal,
+    target::{Goal, Target, edge_of, targets},
+};
+use crate::location::Binding;
+use std::time::Instant;
+
+impl Proxy {
+    /// Whoever asked may be gone: canceled, or answered over another way.
+    pub(super) fn on_told(&mut self, now: Instant, ticket: Ticket, answer: Answer) {
+        let Some(asked) = self.engine.asked.remove(&ticket) else { return };
+        match (asked, answer) {
+            (Asked::Targets(key), Answer::Located(bindings)) => self.on_located(now, key, bindings),
+            (Asked::Addresses(key, b), Answer::Resolved(found)) => {
+                if let Some(context) = self.contexts.get_mut(&key) {
+                    context.on_addresses(&mut self.engine, now, b, found);
+                }
+            }
+            (
+                Asked::Registered { id, request, from, registration },
+                Answer::Registered { bindings, now_unix_ms },
+            ) => {
+                self.engine.on_registered(now, (id, &request, from), &registration, bindings, now_unix_ms);
+            }
+            (Asked::Ack { ack, from, source, pops }, Answer::Resolved(found)) => {
+                let peers = edge_of(found, &self.engine.site);
+                let (site, view) = (&self.engine.site, &self.engine.view);
+                let legs =
+                    peers.and_then(|peers| plan(&Target::to(Goal::Edge(peers)), ack.call_id(), site, view));
+                match legs {
+                    Ok(legs) => self.send_ack(&ack, from, source, pops, &legs),
+                    Err(_) => self.engine.note(Note::Dropped(Dropped::UnroutableAck)),
+                }
+            }
+            (
+                Asked::Targets(_) | Asked::Addresses(..) | Asked::Registered { .. } | Asked::Ack { .. },
+                Answer::Located(_) | Answer::Resolved(_) | Answer::Registered { .. },
+            ) => unreachable!("an answer is of the kind of its question"),
+        }
+    }
+
+    /// RFC 3261 §16.5: whoever is registered is the target set; if nobody is, the dial plan may know better.
+    fn on_located(&mut self, now: Instant, key: Key, bindings: Vec<Binding>) {
+        let Some(context) = self.contexts.get_mut(&key) else { return };
+        let engine = &mut self.engine;
+        let (request, source) = context.request();
+        let is_registered = !bindings.is_empty();
+        let tiers = targets(bindings, source, &engine.site, &engine.view);
+        if !tiers.is_empty() {
+            return context.fork(engine, now, tiers);
+        }
+        let planned = by_dial_plan(request, source, &engine.site).and_then(|target| {
+            let legs = plan(&target, request.call_id(), &engine.site, &engine.view)?;
+            Ok((target, legs))
+        });
+        match planned {
+            Ok((target, legs)) => context.pursue(engine, now, target, legs),
+            Err(Refusal::NotFound) if is_registered => context.refuse(engine, now, &Refusal::Unreachable),
+            Err(refusal) => context.refuse(engine, now, &refusal),
+        }
+    }
+}
