@@ -29,7 +29,7 @@ use ringway_proxy::core::{
     output::{Note, Output},
     view::View,
 };
-use ringway_sip::Peer;
+use ringway_sip::{Peer, Transport};
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
@@ -58,12 +58,14 @@ pub(crate) struct World {
     pub(crate) wire: Vec<Packet>,
     pub(crate) notes: Vec<(Duration, Place, Note)>,
     epoch: Instant,
+    /// Nobody listens for streams: they are refused at once.
+    pub(crate) no_streams: bool,
     /// Who is registered, and what DNS knows.
     pub(crate) library: Library,
     proxies: Vec<Proxy>,
     views: [Arc<View>; 4],
     ways: [[Way; 4]; 4],
-    flying: BTreeMap<(Duration, u64), (SocketAddr, SocketAddr, Bytes)>,
+    flying: BTreeMap<(Duration, u64), (Transport, SocketAddr, SocketAddr, Bytes)>,
     sent: u64,
     chance: fastrand::Rng,
 }
@@ -86,6 +88,7 @@ impl World {
             wire: Vec::new(),
             notes: Vec::new(),
             epoch: Instant::now(),
+            no_streams: false,
             library: Library::new(),
             proxies: Place::ALL.map(proxy).into(),
             views,
@@ -162,7 +165,10 @@ impl World {
 
     /// Puts a datagram on the wire.
     pub(crate) fn send(&mut self, from: SocketAddr, to: SocketAddr, bytes: impl Into<Bytes>) {
-        let bytes = bytes.into();
+        self.send_over(Transport::Udp, from, to, bytes.into());
+    }
+
+    fn send_over(&mut self, transport: Transport, from: SocketAddr, to: SocketAddr, bytes: Bytes) {
         let way = match (Place::of(from), Place::of(to)) {
             (Some(a), Some(b)) if a != b => self.ways[a as usize][b as usize],
             _ => Way { delay: Duration::from_millis(1), loss: 0.0, cut: false },
@@ -172,7 +178,7 @@ impl World {
         self.wire.push(Packet { at: self.now, from, to, sip, lost });
         if !lost {
             self.sent += 1;
-            self.flying.insert((self.now + way.delay, self.sent), (from, to, bytes));
+            self.flying.insert((self.now + way.delay, self.sent), (transport, from, to, bytes));
         }
     }
 
@@ -181,9 +187,12 @@ impl World {
         self.proxies[place as usize].handle(now, input);
         while let Some(output) = self.proxies[place as usize].poll() {
             match output {
+                Output::Send { to, .. } if to.transport.is_reliable() && self.no_streams => {
+                    self.proxies[place as usize].handle(now, Input::Unreachable(to));
+                }
                 Output::Send { to, bytes } => {
                     check_with_rsip(&bytes);
-                    self.send(place.proxy(), to.address, bytes);
+                    self.send_over(to.transport, place.proxy(), to.address, bytes);
                 }
                 Output::Ask(ticket, question) => {
                     let answer = self.library.answer(self.now, place, question);
@@ -222,8 +231,8 @@ impl World {
 
     fn step(&mut self) {
         while let Some(entry) = self.flying.first_entry().filter(|entry| entry.key().0 <= self.now) {
-            let (from, to, bytes) = entry.remove();
-            self.deliver(from, to, bytes);
+            let (transport, from, to, bytes) = entry.remove();
+            self.deliver(transport, from, to, bytes);
         }
         for place in Place::ALL {
             let due = self.proxies[place as usize].deadline().is_some_and(|at| at <= self.epoch + self.now);
@@ -237,9 +246,9 @@ impl World {
         self.flush_phones();
     }
 
-    fn deliver(&mut self, from: SocketAddr, to: SocketAddr, bytes: Bytes) {
+    fn deliver(&mut self, transport: Transport, from: SocketAddr, to: SocketAddr, bytes: Bytes) {
         if let Some(place) = Place::ALL.into_iter().find(|place| place.proxy() == to) {
-            return self.feed(place, Input::Message { from: Peer::udp(from), bytes });
+            return self.feed(place, Input::Message { from: Peer::new(transport, from), bytes });
         }
         let (now, sip) = (self.now, Sip::read(&String::from_utf8_lossy(&bytes)));
         self.callers.iter_mut().filter(|caller| caller.at == to).for_each(|caller| caller.receive(now, &sip));

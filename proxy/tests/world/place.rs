@@ -4,6 +4,7 @@ use super::survey::Survey;
 use ringway_proxy::core::{
     dial::{DialPlan, Entry, Match, Next},
     names::Names,
+    question::Host,
     registrar::Settings,
     site::Site,
     view::{Neighbor, View},
@@ -103,12 +104,16 @@ impl Place {
 }
 
 /// `+1703` Virginia, `+1206` Oregon, `+1800` California or Virginia, `+1555` two elements of Virginia's edge,
-/// `+1556` three.
+/// `+1556` three, `+1557` whatever DNS knows as `pbx.example`.
 fn dial_plan() -> DialPlan {
     let prefix = |prefix: &str, place: Place, next: &[u8]| Entry {
         matches: Match::Prefix(prefix.to_owned()),
         region: place.region(),
         next: next.iter().map(|&n| Next::At(Peer::udp(place.edge(n)))).collect(),
+    };
+    let named = |digits: &str, place: Place, name: &str| Entry {
+        next: vec![Next::Named(Host { name: name.to_owned(), port: None, transport: None })],
+        ..prefix(digits, place, &[])
     };
     DialPlan::new(vec![
         prefix("+1703", Place::Virginia, &[1]),
@@ -117,6 +122,7 @@ fn dial_plan() -> DialPlan {
         prefix("+1800", Place::California, &[1]),
         prefix("+1555", Place::Virginia, &[2, 3]),
         prefix("+1556", Place::Virginia, &[2, 3, 4]),
+        named("+1557", Place::Virginia, "pbx.example"),
     ])
 }
 

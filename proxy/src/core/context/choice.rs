@@ -76,7 +76,31 @@ fn with_all_challenges(best: &Word, words: &[Word]) -> Word {
 
 #[cfg(test)]
 mod tests {
-    use super::rank;
+    use super::{Word, rank, with_all_challenges};
+    use bytes::Bytes;
+
+    #[test]
+    fn the_caller_gets_the_challenges_of_all() {
+        let word = |code: u16, lines: &str| {
+            let head =
+                "Via: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:a@h>;tag=1\r\nTo: <sip:b@h>;tag=2\r\n";
+            let text = format!("SIP/2.0 {code} No\r\n{head}Call-ID: c\r\nCSeq: 1 INVITE\r\n{lines}\r\n");
+            Word { code, bytes: Bytes::from(text) }
+        };
+        let words = [
+            word(407, "Proxy-Authenticate: Digest realm=\"a\", nonce=\"1\"\r\n"),
+            word(401, "WWW-Authenticate: Digest realm=\"b\", nonce=\"2\"\r\n"),
+            word(486, "WWW-Authenticate: Digest realm=\"c\"\r\n"),
+        ];
+        let merged = with_all_challenges(&words[0], &words);
+        let text = String::from_utf8(merged.bytes.to_vec()).unwrap();
+        assert_eq!(merged.code, 407);
+        assert!(
+            text.contains("realm=\"a\", nonce=\"1\"") && text.contains("realm=\"b\", nonce=\"2\""),
+            "{text}"
+        );
+        assert!(!text.contains("realm=\"c\""), "{text}");
+    }
 
     #[test]
     fn the_best_of_several_answers() {
