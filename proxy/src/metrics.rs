@@ -73,7 +73,7 @@ impl Metrics {
             edge_unanswered: counter(
                 r,
                 "sip_edge_unanswered_total",
-                "Requests that an element of the edge did not answer, or that could not be sent to it",
+                "Requests that the edge left unanswered",
             )?,
             calls: counter(r, "calls_total", "Requests that open a dialog, taken in from the edge")?,
             calls_by_attempt: counters(r, "call_legs_total", "Paths tried for them, by try", &["attempt"])?,
@@ -120,13 +120,7 @@ impl Metrics {
             link_up: int_gauges(r, "link_up", "1 while the link carries", &["from", "to"])?,
             link_rtt: gauges(r, "link_rtt_seconds", "Median round trip", &["from", "to"])?,
             link_loss: gauges(r, "link_loss_ratio", "Loss one way, as the router takes it", &["from", "to"])?,
-            control_busy: registered(
-                r,
-                Histogram::with_opts(
-                    HistogramOpts::new("control_busy_seconds", "Time the control task takes for one event")
-                        .buckets(vec![0.000_01, 0.000_1, 0.001, 0.01, 0.1]),
-                )?,
-            )?,
+            control_busy: registered(r, control_times()?)?,
             registry,
         })
     }
@@ -232,6 +226,11 @@ impl Metrics {
     pub fn calls(&self) -> u64 {
         self.calls.get()
     }
+}
+
+fn control_times() -> Result<Histogram, prometheus::Error> {
+    let name = HistogramOpts::new("control_busy_seconds", "Time the control task takes for one event");
+    Histogram::with_opts(name.buckets(vec![0.000_01, 0.000_1, 0.001, 0.01, 0.1]))
 }
 
 fn first_answers() -> Result<HistogramVec, prometheus::Error> {

@@ -179,9 +179,9 @@ fn next_route(
 /// RFC 5626 §5.3: a Route of ours that came off may say by which flow its edge element is reached. The flow by which
 /// the request came is not the way on, but where it comes from.
 fn by_flow(routes: &[Uri<'_>], uri: &Uri<'_>, from: Peer, site: &Site) -> Result<Option<Target>, Refusal> {
-    let flows = routes.iter().filter_map(|route| Some((route, Flow::read(route.user?)?)));
+    let mut flows = routes.iter().filter_map(|route| Some((route, Flow::read(route.user?)?)));
     let came_by = |flow: &Flow| (flow.peer.transport, flow.peer.address) == (from.transport, from.address);
-    let Some((route, flow)) = flows.filter(|(_, flow)| !came_by(flow)).last() else { return Ok(None) };
+    let Some((route, flow)) = flows.rfind(|(_, flow)| !came_by(flow)) else { return Ok(None) };
     let goal = flow_goal(&flow, uri, site)?;
     let routes = match goal {
         // The node at which the flow ends needs the token.

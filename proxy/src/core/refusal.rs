@@ -48,8 +48,7 @@ impl Refusal {
         match self {
             Self::BadRequest(_) => (400, "Bad Request"),
             Self::NotAllowed | Self::Forbidden(_) => (403, "Forbidden"),
-            Self::NotFound => (404, "Not Found"),
-            Self::Unresolved(Unresolved::Missing) => (404, "Not Found"),
+            Self::NotFound | Self::Unresolved(Unresolved::Missing) => (404, "Not Found"),
             Self::UnsupportedScheme => (416, "Unsupported URI Scheme"),
             Self::BadExtension(_) => (420, "Bad Extension"),
             Self::FlowFailed => (430, "Flow Failed"),
