@@ -32,8 +32,8 @@ impl Proxy {
 }
 
 impl Engine {
-    /// Says what became of it. The transaction stays (timer J): a REGISTER that comes again because its answer was lost
-    /// is answered again, and not taken for one that is out of order.
+    /// Says what became of it. Where something changed the transaction stays (timer J): a REGISTER that comes again because
+    /// its answer was lost is answered again, and not taken for one that is out of order.
     pub(super) fn on_registered(
         &mut self,
         now: Instant,
@@ -52,7 +52,11 @@ impl Engine {
         for (name, value) in answer(registration, &bindings, now_unix_ms, Some(FLOW_TIMER_S)) {
             reply = reply.header(name, &value);
         }
-        self.layer.respond(now, id, 200, reply.finish());
+        let bytes = reply.finish();
+        if registration.is_question() {
+            return self.answer_and_forget(now, id, request, 200, bytes);
+        }
+        self.layer.respond(now, id, 200, bytes);
         self.note(Note::Answered(200));
     }
 
@@ -63,7 +67,6 @@ impl Engine {
         if let Some((name, value)) = rejection.header() {
             reply = reply.header(name, &value);
         }
-        self.layer.respond(now, id, code, reply.finish());
-        self.note(Note::Answered(code));
+        self.answer_and_forget(now, id, request, code, reply.finish());
     }
 }

@@ -87,6 +87,12 @@ impl From<Refused> for Rejection {
 }
 
 impl Registration {
+    /// Whether it only asks what is bound (RFC 3261 §10.2.3).
+    #[must_use]
+    pub fn is_question(&self) -> bool {
+        matches!(&self.change.contacts, Contacts::Set(wishes) if wishes.is_empty())
+    }
+
     /// Reads a REGISTER (RFC 3261 §10.3 steps 2, 5 and 6).
     ///
     /// # Errors
