@@ -62,9 +62,24 @@ pub(crate) enum Verb {
     /// Routes of a node's region
     #[command(subcommand)]
     Route(Route),
+    /// Who is registered where
+    #[command(subcommand)]
+    Registration(Registration),
     /// The route policy
     #[command(subcommand)]
     Policy(Policy),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Registration {
+    /// All of them, in all regions
+    List {
+        #[command(flatten)]
+        target: Target,
+        /// Only this address-of-record, best contact first
+        #[arg(long, value_name = "URI")]
+        aor: Option<String>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

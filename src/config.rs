@@ -5,7 +5,7 @@ use ringway_node::{
     dns::Dns,
 };
 use ringway_proxy::{
-    config::{Admin, Dial, Edge, Mesh, PolicySection, Sip},
+    config::{Admin, Dial, Edge, Mesh, PolicySection, Registrar, Sip},
     service,
 };
 use ringway_router::Settings;
@@ -28,6 +28,8 @@ pub(crate) struct File {
     edge: Edge,
     #[serde(default)]
     dial: Vec<Dial>,
+    #[serde(default)]
+    registrar: Registrar,
     #[serde(default)]
     router: Settings,
     #[serde(default)]
@@ -58,7 +60,7 @@ impl File {
     }
 
     pub(crate) fn proxy(self) -> service::Config {
-        let Self { node, log: _, metrics, admin, mesh, sip, edge, dial, router, policy, dns } = self;
-        service::Config { node, metrics, admin, mesh, sip, edge, dial, router, policy, dns }
+        let Self { node, log: _, metrics, admin, mesh, sip, edge, dial, registrar, router, policy, dns } = self;
+        service::Config { node, metrics, admin, mesh, sip, edge, dial, registrar, router, policy, dns }
     }
 }

@@ -29,17 +29,26 @@ const PURE_CRATES: [(&str, &[&str]); 2] = [
 ];
 
 /// Where pure code lives: no socket, no async, no clock, no chance, no global (DESIGN §2).
-const PURE: [&str; 10] = [
+const PURE: [&str; 19] = [
     "sip/src/",
     "router/src/",
     "proxy/src/core/",
-    "proxy/src/location/",
+    "proxy/src/location/aor.rs",
+    "proxy/src/location/binding.rs",
+    "proxy/src/location/change.rs",
+    "proxy/src/location/fingerprint.rs",
+    "proxy/src/location/shelf.rs",
+    "proxy/src/location/store.rs",
+    "proxy/src/location/targets.rs",
     "proxy/src/probe/session.rs",
     "proxy/src/probe/packet.rs",
     "proxy/src/probe/reflector.rs",
     "proxy/src/mesh/statement.rs",
     "proxy/src/mesh/convert.rs",
+    "proxy/src/mesh/convert/binding.rs",
+    "proxy/src/mesh/exchange.rs",
     "proxy/src/mesh/ledger.rs",
+    "proxy/src/mesh/word.rs",
 ];
 
 /// What has no place there. A word stands for itself, whole; `a::b` for that path, and for `b` in a group `a::{…, b}`.
@@ -93,13 +102,14 @@ const OUTSIDE_THE_CORE: [&str; 9] = [
 
 /// The rooms that know the wire types: the doors (`convert.rs`), what carries frames unopened, what serves and what
 /// asks the admin API. Everything else speaks the house's own types.
-const WIRE_DOORS: [&str; 11] = [
+const WIRE_DOORS: [&str; 12] = [
     "proxy/src/admin/convert.rs",
     "proxy/src/admin/mod.rs",
     "proxy/src/control/mod.rs",
     "proxy/src/control/state.rs",
     "proxy/src/control/streams.rs",
     "proxy/src/mesh/convert.rs",
+    "proxy/src/mesh/convert/binding.rs",
     "proxy/src/mesh/dialer.rs",
     "proxy/src/mesh/server.rs",
     "proxy/src/mesh/stream.rs",

@@ -1,5 +1,7 @@
 //! The proxy's sections of the node's configuration.
 
+mod registrar;
+
 use crate::core::{
     dial::{Entry, Match, Next},
     names::peer_of,
@@ -10,6 +12,8 @@ use ringway_router::Region;
 use ringway_sip::Uri;
 use serde::Deserialize;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+pub use registrar::Registrar;
 
 /// `[mesh]`: how this node meets the others.
 #[derive(Debug, Clone, Deserialize)]

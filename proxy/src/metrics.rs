@@ -41,6 +41,8 @@ pub struct Metrics {
     pub nodes_live: IntGauge,
     /// Streams to other nodes.
     pub streams_open: IntGauge,
+    /// Bindings that have not ended, by the region that owns them.
+    pub registrations_active: IntGaugeVec,
     /// 1: the link carries; 0: it does not.
     pub link_up: IntGaugeVec,
     /// Median round trip, seconds.
@@ -117,6 +119,12 @@ impl Metrics {
             policy_revision: gauge(r, "policy_revision", "Revision of the active policy")?,
             nodes_live: gauge(r, "nodes_live", "Nodes that are heard of, this one included")?,
             streams_open: gauge(r, "mesh_streams_open", "Streams to other nodes")?,
+            registrations_active: int_gauges(
+                r,
+                "registrations_active",
+                "Bindings that have not ended",
+                &["region"],
+            )?,
             link_up: int_gauges(r, "link_up", "1 while the link carries", &["from", "to"])?,
             link_rtt: gauges(r, "link_rtt_seconds", "Median round trip", &["from", "to"])?,
             link_loss: gauges(r, "link_loss_ratio", "Loss one way, as the router takes it", &["from", "to"])?,

@@ -2,10 +2,10 @@
 
 use crate::{
     admin,
-    config::{Admin, Dial, Edge, Mesh, PolicySection, Sip},
+    config::{Admin, Dial, Edge, Mesh, PolicySection, Registrar, Sip},
     control::{self, ActivePolicy, Control, Facts, Handle, NotApplied},
-    core::{Proxy, dial::DialPlan, names::Names, registrar, site::Site, view::View},
-    location::{self, Directory},
+    core::{Proxy, dial::DialPlan, names::Names, site::Site, view::View},
+    location::Directory,
     mesh::{dialer::Dialer, server},
     metrics::Metrics,
     probe::{self, service::Roster, session::Pace},
@@ -46,6 +46,8 @@ pub struct Config {
     pub edge: Edge,
     /// `[[dial]]`
     pub dial: Vec<Dial>,
+    /// `[registrar]`
+    pub registrar: Registrar,
     /// `[router]`
     pub router: Settings,
     /// `[policy]`
@@ -116,7 +118,7 @@ pub async fn run(config: Config, clock: Clock, life: Life) -> Result<(), Service
     let home = facts.own.region.clone();
 
     let view = Arc::new(View::alone(Router::new(home, config.router.clone()).table()));
-    let directory = Directory::new(facts.own.clone(), location::Limits::default());
+    let (directory, announcements) = Directory::new(facts.own.clone(), config.registrar.limits());
     let (handle, events) = Handle::new(clock, Metrics::new()?, Arc::clone(&view), directory, chance::seed());
     let site = Arc::new(site);
     let of_workers = Arc::clone(&site);
@@ -124,7 +126,8 @@ pub async fn run(config: Config, clock: Clock, life: Life) -> Result<(), Service
     let (roster, roster_seen) = watch::channel(Arc::new(Roster::default()));
     let (ready, ready_seen) = watch::channel(false);
     let registry = handle.metrics().registry().clone();
-    let control = Control::new(facts.clone(), config.router.clone(), policy, handle.clone());
+    let control =
+        Control::new(facts.clone(), config.router.clone(), policy, handle.clone(), announcements);
 
     let mut parts: JoinSet<Result<(), ServiceError>> = JoinSet::new();
     let phase = life.watch();
@@ -204,6 +207,7 @@ fn prepare(config: &Config, clock: Clock) -> Result<Prepared, ServiceError> {
     config.sip.check().map_err(unsound)?;
     config.admin.check().map_err(unsound)?;
     config.dns.check().map_err(unsound)?;
+    config.registrar.check().map_err(unsound)?;
     let own = own_id(&config.node)?;
     config.router.validate().map_err(|error| ServiceError::Config("router", error.to_string()))?;
 
@@ -228,7 +232,7 @@ fn prepare(config: &Config, clock: Clock) -> Result<Prepared, ServiceError> {
         hop_timeout: Duration::from_millis(config.sip.hop_timeout_ms),
         edge_timeout: Duration::from_millis(config.sip.edge_timeout_ms),
         ring: Duration::from_secs(config.sip.ring_s),
-        registrar: registrar::Settings::default(),
+        registrar: config.registrar.settings(),
         node: own.node.clone(),
         flow_secret: chance::seed(),
         timer_c: Duration::from_secs(config.sip.timer_c_s),

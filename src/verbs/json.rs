@@ -1,7 +1,7 @@
 //! What programs read: the wire types with their field names, paths as lists. One value a call, one line a change.
 
 use ringway_proto::admin::{
-    Candidate, Explanation, Link, Node, Policy, PolicyVerdict, Route, RouteChange, Status,
+    Candidate, Explanation, Link, Node, Policy, PolicyVerdict, Registration, Route, RouteChange, Status,
 };
 use serde_json::{Value, json};
 
@@ -70,6 +70,15 @@ pub(super) fn explanation(explanation: &Explanation) -> Value {
         "candidates": explanation.candidates.iter().map(candidate).collect::<Vec<_>>(),
         "policy_revision": explanation.policy_revision, "asked_at": explanation.asked_at,
         "note": explanation.note,
+    })
+}
+
+pub(super) fn registration(registration: &Registration) -> Value {
+    json!({
+        "aor": registration.aor, "contact": registration.contact, "region": registration.region,
+        "node": registration.node, "q": registration.q, "expires_at_us": registration.expires_at_us,
+        "updated_at_us": registration.updated_at_us, "instance": registration.instance,
+        "reg_id": registration.reg_id, "path": registration.path,
     })
 }
 

@@ -4,12 +4,13 @@ mod json;
 mod link;
 mod node;
 mod policy;
+mod registration;
 mod route;
 mod status;
 mod table;
 mod time;
 
-use crate::cli::{List, Target, Verb};
+use crate::cli::{List, Registration, Target, Verb};
 use ringway_proto::admin::admin_client::AdminClient;
 use std::{io, path::PathBuf, time::Duration};
 use tonic::transport::{Channel, Endpoint};
@@ -47,6 +48,7 @@ pub(crate) async fn run(verb: Verb) -> Result<(), VerbError> {
         Verb::Node(List::List(target)) => node::list(&target).await,
         Verb::Link(List::List(target)) => link::list(&target).await,
         Verb::Route(verb) => route::run(verb).await,
+        Verb::Registration(Registration::List { target, aor }) => registration::list(&target, aor).await,
         Verb::Policy(verb) => policy::run(verb).await,
     }
 }

@@ -1,6 +1,9 @@
 //! The door between the admin API's wire types and ours.
 
-use crate::control::{ActivePolicy, Control, NodeState};
+use crate::{
+    control::{ActivePolicy, Control, NodeState},
+    location::Binding,
+};
 use ringway_proto::admin as wire;
 use ringway_router::{Candidate, Change, Explanation, LinkState, Path, Ranked, Region, Route, Time};
 use std::time::Duration;
@@ -145,6 +148,37 @@ pub(super) fn explanation(control: &Control, explanation: &Explanation) -> wire:
         policy_revision: *policy_revision,
         asked_at: control.facts().own.to_string(),
         note: note.clone(),
+    }
+}
+
+pub(super) fn registration(binding: &Binding) -> wire::Registration {
+    let Binding {
+        aor,
+        contact,
+        instance,
+        reg_id,
+        call_id: _,
+        cseq: _,
+        q,
+        path,
+        region,
+        node,
+        expires_unix_ms,
+        covers_unix_ms: _,
+        updated_unix_us,
+        removed: _, // only the live are listed
+    } = binding;
+    wire::Registration {
+        aor: aor.clone(),
+        contact: contact.clone(),
+        region: region.to_string(),
+        node: node.node.to_string(),
+        q: f64::from(*q) / 1_000.0,
+        expires_at_us: expires_unix_ms.saturating_mul(1_000),
+        updated_at_us: *updated_unix_us,
+        instance: instance.clone().unwrap_or_default(),
+        reg_id: reg_id.unwrap_or_default(),
+        path: path.clone(),
     }
 }
 

@@ -2,13 +2,17 @@
 
 mod convert;
 
-use crate::control::{Control, Handle};
+use crate::{
+    control::{Control, Handle},
+    location::{BUCKETS, Binding, address_of_record},
+};
 use ringway_proto::{
     DESCRIPTOR,
     admin::{
         ApplyPolicyRequest, CheckPolicyRequest, ExplainRouteRequest, Explanation, GetPolicyRequest,
-        GetStatusRequest, Link, ListLinksRequest, ListNodesRequest, ListRoutesRequest, Marker, Node, Policy,
-        PolicyVerdict, Route, RouteEvent, Status, WatchRoutesRequest,
+        GetStatusRequest, Link, ListLinksRequest, ListNodesRequest, ListRegistrationsRequest,
+        ListRoutesRequest, Marker, Node, Policy, PolicyVerdict, Registration, Route, RouteEvent, Status,
+        WatchRoutesRequest,
         admin_server::{Admin, AdminServer},
         route_event::Event,
     },
@@ -115,6 +119,27 @@ impl Admin for Desk {
             convert::explanation(control, &explained)
         });
         Ok(Response::new(explained.await?))
+    }
+
+    type ListRegistrationsStream = List<Registration>;
+    async fn list_registrations(
+        &self,
+        request: Request<ListRegistrationsRequest>,
+    ) -> Answer<List<Registration>> {
+        let ListRegistrationsRequest { aor } = request.into_inner();
+        let directory = self.control.directory().clone();
+        let now_unix_ms = self.control.clock().unix_us() / 1_000;
+        let item = |binding: Binding| Ok(convert::registration(&binding));
+        if aor.is_empty() {
+            // A bucket at a time, as the reader keeps up: a million bindings are not copied at once.
+            let all = (0..BUCKETS).flat_map(move |bucket| directory.bucket(bucket, now_unix_ms));
+            return Ok(Response::new(Box::pin(iter(all.map(item)))));
+        }
+        let uri = ringway_sip::Uri::parse(&aor).ok();
+        let canonical = uri.as_ref().and_then(address_of_record);
+        let canonical =
+            canonical.ok_or_else(|| Refusal::invalid_argument("aor: not an address such as sip:alice@example.com"))?;
+        Ok(Response::new(Box::pin(iter(directory.lookup(&canonical, now_unix_ms).into_iter().map(item)))))
     }
 
     async fn get_policy(&self, _: Request<GetPolicyRequest>) -> Answer<Policy> {

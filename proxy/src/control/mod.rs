@@ -1,6 +1,7 @@
 //! The control task: one owner of all that this node knows of the mesh. Streams, probes, the policy file and operators
 //! tell it what happened; it tells the router, and publishes what the SIP worker and the prober go by.
 
+mod bindings;
 mod directory;
 mod policy;
 mod report;
@@ -213,6 +214,7 @@ pub async fn run(
         let event = tokio::select! {
             event = events.recv() => event,
             _ = phase.changed() => { control.on_phase(*phase.borrow_and_update()); None }
+            () = control.announcements.due() => { control.announce(); None }
             () = reached(&mut ending, Phase::Ending) => break,
         };
         let began = control.now();

@@ -2,8 +2,13 @@
 
 use super::{ActivePolicy, Event, Handle, streams::Streams};
 use crate::{
-    mesh::ledger::{Heard, Ledger, RefusedWord, Signed},
-    mesh::stream::StreamId,
+    location::Announcements,
+    mesh::{
+        convert::binding,
+        exchange::Exchange,
+        ledger::{Heard, Ledger, RefusedWord, Signed},
+        stream::StreamId,
+    },
     probe::service::Windows,
 };
 use ringway_node::{
@@ -54,6 +59,8 @@ pub struct Control {
     pub(super) router: Router,
     pub(super) ledger: Ledger,
     pub(super) streams: Streams,
+    pub(super) exchange: Exchange,
+    pub(super) announcements: Announcements,
     /// Where other nodes' SIP is, as seen from here; kept for a while after they are gone, for what is in flight.
     pub(super) book: HashMap<NodeId, super::directory::Listing>,
     pub(super) windows: Windows,
@@ -68,12 +75,24 @@ pub struct Control {
 impl Control {
     /// The state of a node that has heard of nobody yet.
     #[must_use]
-    pub fn new(facts: Facts, settings: Settings, policy: ActivePolicy, handle: Handle) -> Self {
+    pub fn new(
+        facts: Facts,
+        settings: Settings,
+        policy: ActivePolicy,
+        handle: Handle,
+        announcements: Announcements,
+    ) -> Self {
         let mut router = Router::new(facts.own.region.clone(), settings);
         let now = Time::from_micros(handle.clock().unix_us());
         router.handle(now, router::Input::Policy(Arc::clone(&policy.policy)));
+        let mut ledger = Ledger::new(facts.own.clone(), facts.authority.clone(), facts.node_expiry);
+        // What this node wrote before it was restarted comes back from the others, and has to be known for its own. A
+        // certificate that is not good any more was told at start; then that is lost.
+        let _ = ledger.introduce(handle.clock().unix_us(), facts.identity.certificate());
         Self {
-            ledger: Ledger::new(facts.own.clone(), facts.authority.clone(), facts.node_expiry),
+            ledger,
+            exchange: Exchange::default(),
+            announcements,
             streams: Streams::new(facts.own.clone()),
             facts,
             handle,
@@ -96,18 +115,20 @@ impl Control {
                 let peer = origin.peer.clone();
                 let address = origin.address;
                 self.streams.open(id, origin, sender, closer);
+                self.exchange.open(self.now(), id);
                 self.tell_everything(id);
                 if let Some(peer) = peer {
                     self.on_peer(id, &peer, address);
                 }
             }
             Event::Frame { id, frame } => self.on_frame(id, frame),
-            Event::Closed { id } => self.streams.close(id),
+            Event::Closed { id } => self.close_stream(id),
             Event::Probed(windows) => {
                 self.windows = windows;
                 self.started = true;
                 self.expire();
                 self.speak(false);
+                self.tick_bindings();
                 self.set_gauges();
             }
             Event::PolicyFile(document) => self.on_policy_file(&document),
@@ -174,6 +195,9 @@ impl Control {
             Some(Body::Statement(SignedStatement { statement, signature })) => {
                 self.ledger.hear(self.now(), Signed { statement, signature }).map(Some)
             }
+            Some(Body::Bindings(bindings)) => return self.on_word(id, binding::records(bindings)),
+            Some(Body::BindingDigest(digest)) => return self.on_word(id, binding::digest(digest)),
+            Some(Body::BindingSummary(summary)) => return self.on_word(id, binding::summary(summary)),
             None => return,
         };
         match refused {
@@ -197,7 +221,7 @@ impl Control {
             // The first certificate on a dialed stream is the peer's own.
             if node == self.facts.own {
                 // A seed that is this node itself.
-                self.streams.close(id);
+                self.close_stream(id);
             } else {
                 self.on_peer(id, &node, address);
             }

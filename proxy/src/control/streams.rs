@@ -4,12 +4,16 @@ use crate::mesh::stream::{Origin, StreamId};
 use ringway_proto::mesh::{Frame, Introduction, SignedStatement, frame::Body};
 use ringway_router::NodeId;
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     net::IpAddr,
 };
 use tokio::sync::mpsc;
 
 use super::Control;
+
+/// Frames that may wait for a peer before it gets no bindings: statements must always find room, because a peer that
+/// misses one loses its stream, and bindings that it misses are found again by the digests.
+const WAITING_MAX: usize = 128;
 
 /// See the module.
 pub(super) struct Streams {
@@ -80,15 +84,17 @@ impl Streams {
     }
 
     /// Names the peer. Of two streams between the same two nodes, both keep the one that the node with the smaller
-    /// name dialed; of two in the same direction, the newer one.
-    pub(super) fn name_peer(&mut self, id: StreamId, peer: &NodeId) {
-        let Some(stream) = self.open.get_mut(&id) else { return };
+    /// name dialed; of two in the same direction, the newer one. Returns those that were closed for it.
+    pub(super) fn name_peer(&mut self, id: StreamId, peer: &NodeId) -> Vec<StreamId> {
+        let Some(stream) = self.open.get_mut(&id) else { return Vec::new() };
         stream.origin.peer = Some(peer.clone());
         let keep_dialed = self.own < *peer;
         let rank = |(id, stream): (&StreamId, &Stream)| (stream.origin.dialed == keep_dialed, *id);
         let of_peer = self.open.iter().filter(|(_, stream)| stream.origin.peer.as_ref() == Some(peer));
         let best = of_peer.max_by_key(|entry| rank(*entry)).map(|(id, _)| *id);
-        self.open.retain(|id, stream| stream.origin.peer.as_ref() != Some(peer) || Some(*id) == best);
+        let is_surplus =
+            |id: &StreamId, stream: &mut Stream| stream.origin.peer.as_ref() == Some(peer) && Some(*id) != best;
+        self.open.extract_if(.., is_surplus).map(|(id, _)| id).collect()
     }
 
     /// Whether the node at the other end is `node`: it need not be told what it said itself.
@@ -106,8 +112,16 @@ impl Control {
 
     /// The peer of a stream is known: remember where it is.
     pub(super) fn on_peer(&mut self, id: StreamId, peer: &NodeId, address: IpAddr) {
-        self.streams.name_peer(id, peer);
+        for surplus in self.streams.name_peer(id, peer) {
+            self.exchange.close(surplus);
+        }
         self.locate(peer, address);
+    }
+
+    /// A stream is no more, or is not wanted any more.
+    pub(super) fn close_stream(&mut self, id: StreamId) {
+        self.streams.close(id);
+        self.exchange.close(id);
     }
 
     /// A new stream is told all that is known, this node's own word first.
@@ -132,19 +146,44 @@ impl Control {
         }
     }
 
+    /// Sends a word about bindings, behind the certificates of those who wrote what is in it. False when the peer is too
+    /// far behind, or has not been told yet who speaks here.
+    pub(super) fn send_word(&mut self, id: StreamId, word: Body, origins: &BTreeSet<NodeId>) -> bool {
+        let introductions: Vec<(&NodeId, Vec<u8>)> =
+            origins.iter().filter_map(|node| Some((node, self.certificate(node)?))).collect();
+        let Some(stream) = self.streams.open.get_mut(&id) else { return true };
+        let waiting = stream.sender.max_capacity() - stream.sender.capacity();
+        if waiting + introductions.len() > WAITING_MAX || !stream.introduced.contains(&self.facts.own) {
+            return false;
+        }
+        let mut frames = Vec::new();
+        for (node, certificate) in introductions {
+            if stream.introduced.insert(node.clone()) {
+                frames.push(Body::Introduction(Introduction { certificate }));
+            }
+        }
+        frames.push(word);
+        frames.into_iter().all(|body| stream.sender.try_send(Frame { body: Some(body) }).is_ok())
+    }
+
+    fn certificate(&self, node: &NodeId) -> Option<Vec<u8>> {
+        let certificate = if *node == self.facts.own {
+            Some(self.facts.identity.certificate())
+        } else {
+            self.ledger.certificate(node)
+        };
+        certificate.map(<[u8]>::to_vec)
+    }
+
     fn pass_on(&mut self, origin: &NodeId, id: StreamId) {
+        let Some(certificate) = self.certificate(origin) else { return };
         let (Some(held), Some(stream)) = (self.ledger.of(origin), self.streams.open.get_mut(&id)) else {
             return;
         };
-        let certificate = if *origin == self.facts.own {
-            Some(self.facts.identity.certificate())
-        } else {
-            self.ledger.certificate(origin)
-        };
-        let Some(certificate) = certificate else { return };
-        let introduction = stream.introduced.insert(origin.clone()).then(|| Frame {
-            body: Some(Body::Introduction(Introduction { certificate: certificate.to_vec() })),
-        });
+        let introduction = stream
+            .introduced
+            .insert(origin.clone())
+            .then(|| Frame { body: Some(Body::Introduction(Introduction { certificate })) });
         let statement = Frame {
             body: Some(Body::Statement(SignedStatement {
                 statement: held.signed.statement.clone(),
@@ -155,7 +194,7 @@ impl Control {
             if stream.sender.try_send(frame).is_err() {
                 // Too far behind, or closing: on its next stream it is told everything anew.
                 tracing::warn!(peer = %self.streams.name(id), "stream closed: the peer does not keep up");
-                self.streams.close(id);
+                self.close_stream(id);
                 return;
             }
         }

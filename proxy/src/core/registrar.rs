@@ -1,7 +1,7 @@
 //! The registrar of a region (RFC 3261 §10.3, RFC 3327, RFC 5626 §6): reads a REGISTER and words its answer. The
 //! bindings themselves are kept by [`crate::location`].
 
-use crate::location::{Binding, Change, Contacts, Refused, Wish, address_of_record};
+use crate::location::{Binding, Change, Contacts, Refused, Unfit, Wish, address_of_record};
 use ringway_sip::{Message, Name, NameAddr};
 
 /// What the registrar grants.
@@ -49,6 +49,10 @@ pub enum Rejection {
     OutOfOrder,
     /// The directory has no room.
     Full,
+    /// More text than a binding may have.
+    TooLong,
+    /// A flow is asked for, and the first hop keeps none.
+    FirstHopLacksOutbound,
 }
 
 impl Rejection {
@@ -60,8 +64,10 @@ impl Rejection {
             Self::TooManyContacts => (403, "Too Many Contacts"),
             Self::BadExtension(_) => (420, "Bad Extension"),
             Self::IntervalTooBrief(_) => (423, "Interval Too Brief"),
+            Self::FirstHopLacksOutbound => (439, "First Hop Lacks Outbound Support"),
             Self::OutOfOrder => (500, "Registration Out Of Order"),
             Self::Full => (503, "Service Unavailable"),
+            Self::TooLong => (513, "Message Too Large"),
         }
     }
 
@@ -71,7 +77,12 @@ impl Rejection {
         match self {
             Self::BadExtension(options) => Some((Name::Unsupported, options.clone())),
             Self::IntervalTooBrief(expires_s_min) => Some((Name::MinExpires, expires_s_min.to_string())),
-            Self::BadRequest(_) | Self::TooManyContacts | Self::OutOfOrder | Self::Full => None,
+            Self::BadRequest(_)
+            | Self::TooManyContacts
+            | Self::OutOfOrder
+            | Self::Full
+            | Self::TooLong
+            | Self::FirstHopLacksOutbound => None,
         }
     }
 }
@@ -82,6 +93,8 @@ impl From<Refused> for Rejection {
             Refused::OutOfOrder => Self::OutOfOrder,
             Refused::TooManyContacts => Self::TooManyContacts,
             Refused::Full => Self::Full,
+            Refused::Unfit(Unfit::TooLong | Unfit::Time) => Self::TooLong,
+            Refused::Unfit(Unfit::Field(field)) => Self::BadRequest(field),
         }
     }
 }
@@ -108,6 +121,9 @@ impl Registration {
             all.any(|value| value.eq_ignore_ascii_case(option))
         };
         let contacts = contacts(request, settings, named("outbound"))?;
+        if has_flow(&contacts) && !first_hop_keeps_flows(request) {
+            return Err(Rejection::FirstHopLacksOutbound);
+        }
         let is_outbound = match &contacts {
             Contacts::Clear => false,
             Contacts::Set(wishes) => wishes.iter().any(|wish| wish.flow().is_some() && wish.expires_s > 0),
@@ -210,10 +226,26 @@ fn wish(value: &str, asked_s: u32, settings: &Settings, outbound: bool) -> Resul
     Ok(Wish { contact: contact.uri.as_str().to_owned(), instance, reg_id, q, expires_s })
 }
 
+fn has_flow(contacts: &Contacts) -> bool {
+    match contacts {
+        Contacts::Clear => false,
+        Contacts::Set(wishes) => wishes.iter().any(|wish| wish.flow().is_some()),
+    }
+}
+
+/// RFC 5626 §6: with one Via this proxy is the first hop itself; else the first hop says `ob` in its Path value. Proxies
+/// put their Path on top (RFC 3327 §5.2), so the first hop's is the last one; the RFC asks for "the first URI", and where
+/// there are several, both readings count.
+fn first_hop_keeps_flows(request: &Message) -> bool {
+    let says_ob = |value: &str| NameAddr::parse(value).is_ok_and(|hop| hop.uri.param("ob").is_some());
+    let (first, last) = (request.values(Name::Path).next(), request.values(Name::Path).last());
+    request.vias().nth(1).is_none() || first.into_iter().chain(last).any(says_ob)
+}
+
 /// One Path value on a single line, so that it can be written back wherever it is wanted.
 fn hop(value: &str) -> Result<String, Rejection> {
     NameAddr::parse(value).map_err(|_| Rejection::BadRequest("Path"))?;
-    Ok(value.replace(['\r', '\n'], " "))
+    Ok(value.replace(char::is_control, " "))
 }
 
 /// RFC 3261 §25.1 qvalue: 0 to 1, three digits behind the point.

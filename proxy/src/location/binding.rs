@@ -2,7 +2,18 @@
 
 use super::fingerprint::Fingerprint;
 use ringway_router::{NodeId, Region};
-use ringway_sip::Uri;
+use ringway_sip::{NameAddr, Uri};
+
+/// The most that the texts of one binding take together, in bytes: more than any phone needs, and an end to what one
+/// REGISTER can make every node keep.
+pub const BINDING_BYTES_MAX: usize = 4_096;
+
+/// The longest that a binding may last from when it was written, in milliseconds: a day.
+pub const LIFETIME_MS_MAX: u64 = 86_400_000;
+
+/// By how much the clock of another node may run ahead, in milliseconds. A record from further in the future would win
+/// over every later one.
+const CLOCK_AHEAD_MS_MAX: u64 = 600_000;
 
 /// A binding as it travels through the mesh, or the tombstone of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,14 +36,43 @@ pub struct Binding {
     pub path: Vec<String>,
     /// The region that owns the binding.
     pub region: Region,
-    /// The node that wrote it.
+    /// The node that wrote it, of that region. When it is gone the binding stays until it ends, because another node of
+    /// the region can still send to the contact or along the Path. Its flows (RFC 5626: the client's connection to this
+    /// very node) are gone with it: a call over one fails at once and goes to the client's other flow, and the client
+    /// registers anew when its keepalives are not answered.
     pub node: NodeId,
     /// When it ends, in Unix milliseconds.
     pub expires_unix_ms: u64,
+    /// When the longest of the versions ends that this one replaced, in Unix milliseconds; 0 when none outlasts it. For
+    /// so long it is remembered, or a node that missed it would bring such a version back.
+    pub covers_unix_ms: u64,
     /// When it was written, in Unix microseconds.
     pub updated_unix_us: u64,
     /// Whether this is a tombstone.
     pub removed: bool,
+}
+
+/// A binding as its node serialized and signed it: anybody can pass it on, and nobody can change it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sealed {
+    /// The binding.
+    pub binding: Vec<u8>,
+    /// By the key of its node.
+    pub signature: Vec<u8>,
+}
+
+/// What is wrong with a binding that another node wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// Its texts are too long.
+    #[error("a binding is too long")]
+    TooLong,
+    /// This field could do harm in a SIP message, or is none.
+    #[error("bad {0} in a binding")]
+    Field(&'static str),
+    /// It was written in the future, or lasts beyond reason.
+    #[error("a binding has an absurd time")]
+    Time,
 }
 
 impl Binding {
@@ -60,6 +100,49 @@ impl Binding {
             },
             (ours, theirs) => ours == theirs,
         }
+    }
+
+    /// Whether a binding of another node is one that our registrar could have written: it goes into SIP messages.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn check(&self, now_unix_ms: u64) -> Result<(), Unfit> {
+        let Binding { aor, contact, instance, reg_id, call_id, q, path, region, node, .. } = self;
+        if self.text_bytes() > BINDING_BYTES_MAX {
+            return Err(Unfit::TooLong);
+        }
+        let is_clean = |text: &str| !text.is_empty() && !text.contains(char::is_control);
+        let is_instance = |text: &String| is_clean(text) && !text.contains(['"', '\\']);
+        for (field, good) in [
+            ("aor", is_clean(aor) && Uri::parse(aor).is_ok_and(|uri| uri.is_sip())),
+            ("contact", is_clean(contact) && Uri::parse(contact).is_ok()),
+            ("instance", instance.as_ref().is_none_or(is_instance)),
+            ("reg_id", reg_id.is_none_or(|number| number > 0)),
+            ("call_id", is_clean(call_id)),
+            ("q", *q <= 1000),
+            ("path", path.iter().all(|hop| is_clean(hop) && NameAddr::parse(hop).is_ok())),
+            ("region", *region == node.region),
+        ] {
+            if !good {
+                return Err(Unfit::Field(field));
+            }
+        }
+        let written_unix_ms = self.updated_unix_us / 1000;
+        let in_time = written_unix_ms <= now_unix_ms.saturating_add(CLOCK_AHEAD_MS_MAX)
+            && self.ends_unix_ms() <= written_unix_ms.saturating_add(LIFETIME_MS_MAX);
+        if in_time { Ok(()) } else { Err(Unfit::Time) }
+    }
+
+    /// How long its texts are together, in bytes, with a little for each Path value.
+    pub(super) fn text_bytes(&self) -> usize {
+        let Binding { aor, contact, instance, call_id, path, .. } = self;
+        let path_bytes: usize = path.iter().map(|hop| hop.len() + 4).sum();
+        aor.len() + contact.len() + instance.as_ref().map_or(0, String::len) + call_id.len() + path_bytes
+    }
+
+    /// When the last of it, and of what it replaced, has ended, in Unix milliseconds.
+    pub(super) fn ends_unix_ms(&self) -> u64 {
+        self.expires_unix_ms.max(self.covers_unix_ms)
     }
 
     /// Whether both are versions of one record. Stricter than [`Binding::is_same`], because URI equivalence is not
@@ -95,7 +178,7 @@ impl Binding {
         for number in [u64::from(reg_id.unwrap_or(0)), u64::from(*cseq), u64::from(*q)] {
             hash.number(number);
         }
-        for number in flags.into_iter().chain([self.expires_unix_ms, self.updated_unix_us]) {
+        for number in flags.into_iter().chain([self.expires_unix_ms, self.covers_unix_ms, self.updated_unix_us]) {
             hash.number(number);
         }
         hash.finish()

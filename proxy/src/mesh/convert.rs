@@ -1,5 +1,7 @@
 //! The door between the mesh's wire types and ours. New fields do not compile until someone decides about them.
 
+pub mod binding;
+
 use super::statement::Statement;
 use prost::Message as _;
 use ringway_proto::mesh as wire;
@@ -11,6 +13,9 @@ pub enum Unreadable {
     /// Not a protobuf message of this type.
     #[error("not a statement")]
     Encoding,
+    /// Longer than such a thing can be.
+    #[error("too long")]
+    TooLong,
     /// A region or node name that is none.
     #[error("bad name {0:?}")]
     Name(String),

@@ -7,6 +7,7 @@ use super::{
     convert::{self, Unreadable},
     statement::Statement,
 };
+use crate::location::Unfit;
 use ringway_node::identity::{Authority, IdentityError, Member};
 use ringway_router::NodeId;
 use std::{
@@ -85,6 +86,12 @@ pub enum RefusedWord {
     /// The mesh has more nodes than a mesh may have.
     #[error("too many nodes")]
     TooMany,
+    /// A binding that no registrar of ours would write.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
+    /// A binding for which the directory has no room.
+    #[error("the directory is full")]
+    DirectoryFull,
 }
 
 impl RefusedWord {
@@ -99,6 +106,8 @@ impl RefusedWord {
             Self::NotIntroduced(_) => "not_introduced",
             Self::Impostor(_) => "impostor",
             Self::TooMany => "too_many",
+            Self::Unfit(_) => "unfit_binding",
+            Self::DirectoryFull => "directory_full",
         }
     }
 }
@@ -198,6 +207,15 @@ impl Ledger {
     #[must_use]
     pub fn of(&self, node: &NodeId) -> Option<&Held> {
         self.held.get(node)
+    }
+
+    /// Checks that a node signed `text`.
+    ///
+    /// # Errors
+    /// When it did not, or was never introduced.
+    pub fn verify(&self, node: &NodeId, text: &[u8], signature: &[u8]) -> Result<(), RefusedWord> {
+        let member = self.members.get(node).ok_or_else(|| RefusedWord::NotIntroduced(node.clone()))?;
+        Ok(member.verify(text, signature)?)
     }
 
     /// The certificate of a node, X.509 in DER.

@@ -1,8 +1,10 @@
-//! What nodes tell each other: signed statements, flooded over one gRPC stream a pair (DESIGN §5).
+//! What nodes tell each other: signed statements and bindings, flooded over one gRPC stream a pair (DESIGN §5).
 
 pub mod convert;
 pub mod dialer;
+pub mod exchange;
 pub mod ledger;
 pub mod server;
 pub mod statement;
 pub mod stream;
+pub mod word;

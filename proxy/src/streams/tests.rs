@@ -24,7 +24,7 @@ impl Bench {
         let view =
             Arc::new(View::alone(Router::new(home.clone(), ringway_router::Settings::default()).table()));
         let own = NodeId { region: home, node: "w2-1".parse().unwrap() };
-        let directory = Directory::new(own, crate::location::Limits::default());
+        let (directory, _) = Directory::new(own, crate::location::Limits::default());
         let metrics = crate::metrics::Metrics::new().unwrap();
         let (control, _) = control::Handle::new(Clock::start(), metrics, view, directory, 1);
         let sink: Sink = Arc::new(move |event| tell.send(event).unwrap_or(()));

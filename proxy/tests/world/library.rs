@@ -7,10 +7,10 @@ use ringway_proxy::{
         dial::Next,
         question::{Answer, Question, Unresolved},
     },
-    location::{Limits, Store},
+    location::{Limits, Sealed, Store},
 };
 use ringway_sip::Peer;
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 pub(crate) struct Library {
     stores: [Store; 4],
@@ -45,7 +45,9 @@ impl Library {
                 let bindings = written.map(|written| {
                     for other in Place::ALL.into_iter().filter(|other| *other != place) {
                         for record in &written {
-                            self.stores[other as usize].merge(record.clone(), now_unix_ms);
+                            // Signatures are looked at by the exchange, which is not part of this world.
+                            let sealed = Arc::new(Sealed { binding: Vec::new(), signature: Vec::new() });
+                            self.stores[other as usize].merge(record.clone(), sealed, now_unix_ms);
                         }
                     }
                     let live = self.stores[place as usize].lookup(&change.aor, now_unix_ms);
