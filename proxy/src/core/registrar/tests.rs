@@ -82,6 +82,35 @@ fn a_flow_needs_outbound_and_an_instance() {
 }
 
 #[test]
+fn a_flow_over_a_first_hop_that_keeps_none_is_refused() {
+    let flow = "Supported: path, outbound\r\nContact: <sip:a@1>;+sip.instance=\"<urn:uuid:1>\";reg-id=1\r\n";
+    let edge = "Via: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKy\r\n";
+    assert!(read(flow).is_ok_and(|registration| registration.is_outbound), "this proxy is the first hop");
+    for path in ["", "Path: <sip:192.0.2.9;lr>\r\n", "Path: <sip:192.0.2.8;lr>,<sip:192.0.2.9;lr>\r\n"] {
+        let error = read(&format!("{edge}{path}{flow}")).unwrap_err();
+        assert_eq!(error.status(), (439, "First Hop Lacks Outbound Support"), "{path}");
+    }
+    for path in ["<sip:192.0.2.9;lr;ob>", "<sip:192.0.2.8;lr>, <sip:192.0.2.9;lr;ob>"] {
+        assert!(read(&format!("{edge}Path: {path}\r\n{flow}")).is_ok(), "{path}");
+    }
+    // Without outbound, a reg-id means nothing, and the registration is one like any other.
+    let plain = flow.replace(", outbound", "");
+    assert_eq!(read(&format!("{edge}{plain}")).map(|registration| registration.is_outbound), Ok(false));
+}
+
+#[test]
+fn what_the_directory_refuses_has_its_status() {
+    let node = ringway_router::NodeId { region: "east".parse().unwrap(), node: "n".parse().unwrap() };
+    let mut store = Store::new(node, Limits { contacts_max: 1, aors_max: 1 });
+    let long = format!("Contact: <sip:{}@h>\r\n", "a".repeat(5_000));
+    let two = "Contact: <sip:a@1>, <sip:a@2>\r\n";
+    for (lines, code) in [(long.as_str(), 513), (two, 403)] {
+        let refused = store.apply(&read(lines).unwrap().change, 1_000_000).unwrap_err();
+        assert_eq!(Rejection::from(refused).status().0, code, "{lines}");
+    }
+}
+
+#[test]
 fn what_we_do_not_know_or_cannot_read_is_named() {
     let error = read("Require: path, gruu, x\r\n").unwrap_err();
     assert_eq!(error.status(), (420, "Bad Extension"));
