@@ -126,8 +126,7 @@ pub async fn run(config: Config, clock: Clock, life: Life) -> Result<(), Service
     let (roster, roster_seen) = watch::channel(Arc::new(Roster::default()));
     let (ready, ready_seen) = watch::channel(false);
     let registry = handle.metrics().registry().clone();
-    let control =
-        Control::new(facts.clone(), config.router.clone(), policy, handle.clone(), announcements);
+    let control = Control::new(facts.clone(), config.router.clone(), policy, handle.clone(), announcements);
 
     let mut parts: JoinSet<Result<(), ServiceError>> = JoinSet::new();
     let phase = life.watch();

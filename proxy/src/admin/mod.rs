@@ -137,8 +137,8 @@ impl Admin for Desk {
         }
         let uri = ringway_sip::Uri::parse(&aor).ok();
         let canonical = uri.as_ref().and_then(address_of_record);
-        let canonical =
-            canonical.ok_or_else(|| Refusal::invalid_argument("aor: not an address such as sip:alice@example.com"))?;
+        let canonical = canonical
+            .ok_or_else(|| Refusal::invalid_argument("aor: not an address such as sip:alice@example.com"))?;
         Ok(Response::new(Box::pin(iter(directory.lookup(&canonical, now_unix_ms).into_iter().map(item)))))
     }
 

@@ -1,6 +1,9 @@
 //! The open streams: who is at the other end, and what it was told.
 
-use crate::mesh::stream::{Origin, StreamId};
+use crate::mesh::{
+    ledger::Ledger,
+    stream::{Origin, StreamId},
+};
 use ringway_proto::mesh::{Frame, Introduction, SignedStatement, frame::Body};
 use ringway_router::NodeId;
 use std::{
@@ -9,7 +12,7 @@ use std::{
 };
 use tokio::sync::mpsc;
 
-use super::Control;
+use super::{Control, Facts};
 
 /// Frames that may wait for a peer before it gets no bindings: statements must always find room, because a peer that
 /// misses one loses its stream, and bindings that it misses are found again by the digests.
@@ -92,8 +95,9 @@ impl Streams {
         let rank = |(id, stream): (&StreamId, &Stream)| (stream.origin.dialed == keep_dialed, *id);
         let of_peer = self.open.iter().filter(|(_, stream)| stream.origin.peer.as_ref() == Some(peer));
         let best = of_peer.max_by_key(|entry| rank(*entry)).map(|(id, _)| *id);
-        let is_surplus =
-            |id: &StreamId, stream: &mut Stream| stream.origin.peer.as_ref() == Some(peer) && Some(*id) != best;
+        let is_surplus = |id: &StreamId, stream: &mut Stream| {
+            stream.origin.peer.as_ref() == Some(peer) && Some(*id) != best
+        };
         self.open.extract_if(.., is_surplus).map(|(id, _)| id).collect()
     }
 
@@ -149,41 +153,24 @@ impl Control {
     /// Sends a word about bindings, behind the certificates of those who wrote what is in it. False when the peer is too
     /// far behind, or has not been told yet who speaks here.
     pub(super) fn send_word(&mut self, id: StreamId, word: Body, origins: &BTreeSet<NodeId>) -> bool {
-        let introductions: Vec<(&NodeId, Vec<u8>)> =
-            origins.iter().filter_map(|node| Some((node, self.certificate(node)?))).collect();
         let Some(stream) = self.streams.open.get_mut(&id) else { return true };
         let waiting = stream.sender.max_capacity() - stream.sender.capacity();
-        if waiting + introductions.len() > WAITING_MAX || !stream.introduced.contains(&self.facts.own) {
+        if waiting + origins.len() > WAITING_MAX || !stream.introduced.contains(&self.facts.own) {
             return false;
         }
-        let mut frames = Vec::new();
-        for (node, certificate) in introductions {
-            if stream.introduced.insert(node.clone()) {
-                frames.push(Body::Introduction(Introduction { certificate }));
-            }
-        }
-        frames.push(word);
-        frames.into_iter().all(|body| stream.sender.try_send(Frame { body: Some(body) }).is_ok())
-    }
-
-    fn certificate(&self, node: &NodeId) -> Option<Vec<u8>> {
-        let certificate = if *node == self.facts.own {
-            Some(self.facts.identity.certificate())
-        } else {
-            self.ledger.certificate(node)
-        };
-        certificate.map(<[u8]>::to_vec)
+        let news: Vec<&NodeId> =
+            origins.iter().filter(|node| stream.introduced.insert((*node).clone())).collect();
+        let certificates = news.into_iter().filter_map(|node| certificate(&self.facts, &self.ledger, node));
+        let mut frames = certificates.map(introduction).chain([Frame { body: Some(word) }]);
+        frames.all(|frame| stream.sender.try_send(frame).is_ok())
     }
 
     fn pass_on(&mut self, origin: &NodeId, id: StreamId) {
-        let Some(certificate) = self.certificate(origin) else { return };
         let (Some(held), Some(stream)) = (self.ledger.of(origin), self.streams.open.get_mut(&id)) else {
             return;
         };
-        let introduction = stream
-            .introduced
-            .insert(origin.clone())
-            .then(|| Frame { body: Some(Body::Introduction(Introduction { certificate })) });
+        let Some(certificate) = certificate(&self.facts, &self.ledger, origin) else { return };
+        let introduction = stream.introduced.insert(origin.clone()).then(|| introduction(certificate));
         let statement = Frame {
             body: Some(Body::Statement(SignedStatement {
                 statement: held.signed.statement.clone(),
@@ -199,4 +186,12 @@ impl Control {
             }
         }
     }
+}
+
+fn introduction(certificate: &[u8]) -> Frame {
+    Frame { body: Some(Body::Introduction(Introduction { certificate: certificate.to_vec() })) }
+}
+
+fn certificate<'a>(facts: &'a Facts, ledger: &'a Ledger, node: &NodeId) -> Option<&'a [u8]> {
+    if *node == facts.own { Some(facts.identity.certificate()) } else { ledger.certificate(node) }
 }

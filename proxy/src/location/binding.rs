@@ -178,7 +178,9 @@ impl Binding {
         for number in [u64::from(reg_id.unwrap_or(0)), u64::from(*cseq), u64::from(*q)] {
             hash.number(number);
         }
-        for number in flags.into_iter().chain([self.expires_unix_ms, self.covers_unix_ms, self.updated_unix_us]) {
+        for number in
+            flags.into_iter().chain([self.expires_unix_ms, self.covers_unix_ms, self.updated_unix_us])
+        {
             hash.number(number);
         }
         hash.finish()

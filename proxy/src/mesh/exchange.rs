@@ -136,19 +136,19 @@ impl Exchange {
     ) -> Result<bool, IdentityError> {
         let unsealed = directory.unsealed(SIGNED_MAX);
         let more = unsealed.len() == SIGNED_MAX;
-        let mut batch = Vec::new();
-        let mut bytes = 0;
+        let origins = BTreeSet::from([own.clone()]);
+        let (mut batch, mut bytes) = (Vec::new(), 0);
         for binding in &unsealed {
             let sealed = Arc::new(seal(binding, identity)?);
             directory.seal(binding, Arc::clone(&sealed));
             bytes += sealed.binding.len();
             batch.push(sealed);
             if bytes > BYTES_MAX {
-                self.tell_all(None, std::mem::take(&mut batch), &BTreeSet::from([own.clone()]));
+                self.tell_all(None, &std::mem::take(&mut batch), &origins);
                 bytes = 0;
             }
         }
-        self.tell_all(None, batch, &BTreeSet::from([own.clone()]));
+        self.tell_all(None, &batch, &origins);
         Ok(more)
     }
 
@@ -208,7 +208,7 @@ impl Exchange {
             }
         }
         let took = !news.is_empty();
-        self.tell_all(Some(id), news, &origins);
+        self.tell_all(Some(id), &news, &origins);
         (took, refused)
     }
 
@@ -239,12 +239,12 @@ impl Exchange {
         }
     }
 
-    fn tell_all(&mut self, told_by: Option<StreamId>, records: Vec<Arc<Sealed>>, origins: &BTreeSet<NodeId>) {
+    fn tell_all(&mut self, told_by: Option<StreamId>, records: &[Arc<Sealed>], origins: &BTreeSet<NodeId>) {
         if records.is_empty() {
             return;
         }
         for to in self.talks.keys().copied().filter(|id| Some(*id) != told_by) {
-            let word = Word::Records { records: records.clone(), answer: None };
+            let word = Word::Records { records: records.to_vec(), answer: None };
             self.outputs.push_back(Output { to, word, origins: origins.clone() });
         }
     }

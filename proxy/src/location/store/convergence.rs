@@ -51,8 +51,8 @@ impl Mesh {
         self.now_us / 1000
     }
 
-    fn take(&mut self, step: Step) {
-        match step {
+    fn take(&mut self, step: &Step) {
+        match *step {
             Step::Register { at, aor, contact, expires_s } => {
                 self.cseq += 1;
                 let contact = format!("sip:c@{contact}.h");
@@ -65,7 +65,7 @@ impl Mesh {
                 self.stores[at].apply(&change, self.now_us).unwrap();
                 self.announce(at);
             }
-            Step::Deliver { which, to } if !self.written.is_empty() => {
+            Step::Deliver { ref which, to } if !self.written.is_empty() => {
                 let binding = which.get(&self.written).clone();
                 self.merge(to, binding);
             }
@@ -122,8 +122,7 @@ impl Mesh {
 
     fn found(&self, store: &Store) -> Vec<String> {
         let all = (0..BUCKETS).flat_map(|bucket| store.bucket(bucket));
-        let mut names: Vec<String> =
-            all.filter(|binding| binding.is_live(self.now_ms())).map(name).collect();
+        let mut names: Vec<String> = all.filter(|binding| binding.is_live(self.now_ms())).map(name).collect();
         names.sort();
         names
     }
@@ -137,11 +136,11 @@ proptest! {
     #[test]
     fn stores_agree_on_what_was_written_last(steps in prop::collection::vec(step(), 0..40)) {
         let mut mesh = Mesh::new();
-        steps.into_iter().for_each(|step| mesh.take(step));
+        steps.iter().for_each(|step| mesh.take(step));
         prop_assert!(mesh.compare(), "the stores differ");
         // What has ended since does not come back, whatever is heard again.
         for wait_ms in [0, 65_000, 70_000, 600_000, 3_600_000, 100_000] {
-            mesh.take(Step::Wait { ms: wait_ms });
+            mesh.take(&Step::Wait { ms: wait_ms });
             for binding in mesh.written.clone() {
                 (0..3).for_each(|to| mesh.merge(to, binding.clone()));
             }

@@ -160,7 +160,8 @@ fn what_is_written_waits_until_this_very_version_is_signed() {
 fn no_binding_is_written_that_others_would_refuse() {
     let mut store = store();
     let long = format!("sip:{}@h", "a".repeat(BINDING_BYTES_MAX));
-    let refused = |store: &mut Store, contact: &str| store.apply(&change("c", 1, &[wish(contact, 60)]), NOW_US);
+    let refused =
+        |store: &mut Store, contact: &str| store.apply(&change("c", 1, &[wish(contact, 60)]), NOW_US);
     assert_eq!(refused(&mut store, &long), Err(Refused::Unfit(Unfit::TooLong)));
     assert_eq!(refused(&mut store, "sip:a\r\n@h"), Err(Refused::Unfit(Unfit::Field("contact"))));
     let late = Binding { updated_unix_us: NOW_US + 601_000_000, ..binding_in("west", "sip:a@h") };

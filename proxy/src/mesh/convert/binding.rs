@@ -99,7 +99,8 @@ pub fn to_wire(word: &Word) -> Body {
     match word {
         Word::Records { records, answer } => Body::Bindings(wire::Bindings {
             bindings: records.iter().map(|sealed| signed(sealed)).collect(),
-            answer: answer.map(|Answer { bucket, more }| wire::BindingAnswer { bucket: number(bucket), more }),
+            answer: answer
+                .map(|Answer { bucket, more }| wire::BindingAnswer { bucket: number(bucket), more }),
         }),
         Word::Digest(digest) => Body::BindingDigest(wire::BindingDigest { buckets: digest.to_vec() }),
         Word::Summary { bucket, fingerprints } => Body::BindingSummary(wire::BindingSummary {

@@ -151,13 +151,30 @@ impl World {
 
     /// A client registers at a node, which then has its turn to announce. Each takes a microsecond.
     pub(super) fn register(&mut self, n: usize, change: &Change) {
-        self.gone += Duration::from_micros(1);
-        // A client that registers at two nodes may be overtaken by itself.
-        let _ = self.nodes[n].directory.register(change, self.unix_us());
+        self.register_all(n, std::slice::from_ref(change));
+    }
+
+    /// Many do, before the node has its turns to announce.
+    pub(super) fn register_all(&mut self, n: usize, changes: &[Change]) {
+        for change in changes {
+            self.gone += Duration::from_micros(1);
+            // A client that registers at two nodes may be overtaken by itself.
+            let _ = self.nodes[n].directory.register(change, self.unix_us());
+        }
         let node = &mut self.nodes[n];
-        let more = node.exchange.announce(&node.directory, &node.own, &node.identity).unwrap();
-        assert!(!more, "one registration is less than a turn's work");
+        while node.exchange.announce(&node.directory, &node.own, &node.identity).unwrap() {}
         self.pump(n);
+    }
+
+    /// Addresses-of-record that lie together.
+    pub(super) fn aors_of_a_bucket(&self, count: usize) -> Vec<String> {
+        let (directory, _announcements) = Directory::new(self.nodes[0].own.clone(), Limits::default());
+        let lies_there = |aor: &String| {
+            let before = directory.fingerprints(7).len();
+            directory.register(&super::change(aor, "sip:a@h", 1, 60), self.unix_us()).unwrap();
+            directory.fingerprints(7).len() > before
+        };
+        (0..).map(|n| format!("sip:{n}@h")).filter(lies_there).take(count).collect()
     }
 
     /// A binding as that node would write it.
@@ -217,7 +234,8 @@ impl World {
     /// The contacts that each node would call.
     pub(super) fn contacts(&self, aor: &str) -> Vec<Vec<String>> {
         let now_unix_ms = self.moment().unix_ms;
-        let of = |node: &Node| node.directory.lookup(aor, now_unix_ms).into_iter().map(|b| b.contact).collect();
+        let of =
+            |node: &Node| node.directory.lookup(aor, now_unix_ms).into_iter().map(|b| b.contact).collect();
         self.nodes.iter().map(of).collect()
     }
 
