@@ -56,3 +56,24 @@ impl Registrar {
         Limits { contacts_max, aors_max }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_granted_is_named() {
+        let good = Registrar::default();
+        assert_eq!(good.check(), Ok(()));
+        assert_eq!((good.settings(), good.limits()), (Settings::default(), Limits::default()));
+        for (bad, key) in [
+            (Registrar { expires_s_max: 86_401, ..good }, "registrar.expires_s_max"),
+            (Registrar { expires_s_min: 7_201, ..good }, "registrar.expires_s_min"),
+            (Registrar { expires_s_default: 59, ..good }, "registrar.expires_s_default"),
+            (Registrar { contacts_max: 0, ..good }, "registrar.contacts_max"),
+            (Registrar { aors_max: 0, ..good }, "registrar.aors_max"),
+        ] {
+            assert_eq!(bad.check().map_err(|(key, _)| key), Err(key));
+        }
+    }
+}

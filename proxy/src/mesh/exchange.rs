@@ -195,6 +195,10 @@ impl Exchange {
         directory: &Directory,
         ledger: &Ledger,
     ) -> (bool, Vec<RefusedWord>) {
+        if records.len() > RECORDS_MAX {
+            // Nobody sends so many; each could cost a verification.
+            return (false, vec![RefusedWord::TooMany("bindings in a frame")]);
+        }
         let mut refused = Vec::new();
         let (mut news, mut origins) = (Vec::new(), BTreeSet::new());
         for sealed in records {

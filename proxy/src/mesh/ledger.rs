@@ -83,9 +83,9 @@ pub enum RefusedWord {
     /// Somebody says that it is us.
     #[error("another node claims to be {0}")]
     Impostor(NodeId),
-    /// The mesh has more nodes than a mesh may have.
-    #[error("too many nodes")]
-    TooMany,
+    /// More of something than there may be: nodes of the mesh, bindings in a frame.
+    #[error("too many {0}")]
+    TooMany(&'static str),
     /// A binding that no registrar of ours would write.
     #[error(transparent)]
     Unfit(#[from] Unfit),
@@ -105,7 +105,7 @@ impl RefusedWord {
             Self::Unreadable(_) => "unreadable",
             Self::NotIntroduced(_) => "not_introduced",
             Self::Impostor(_) => "impostor",
-            Self::TooMany => "too_many",
+            Self::TooMany(_) => "too_many",
             Self::Unfit(_) => "unfit_binding",
             Self::DirectoryFull => "directory_full",
         }
@@ -135,7 +135,7 @@ impl Ledger {
             let held = &self.held;
             self.members.retain(|node, _| held.contains_key(node));
             if self.members.len() >= MEMBERS_MAX {
-                return Err(RefusedWord::TooMany);
+                return Err(RefusedWord::TooMany("nodes"));
             }
         }
         self.members.insert(node.clone(), member);

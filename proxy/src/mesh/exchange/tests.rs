@@ -141,6 +141,11 @@ fn who_speaks_for_others_is_refused_and_not_passed_on() {
     }
     assert!(world.nodes.iter().all(|node| node.directory.is_empty()));
     let sealed = Arc::new(signed_by(&world, 0, &good));
+    let many = vec![Arc::clone(&sealed); RECORDS_MAX + 1];
+    world.say(0, 1, Word::Records { records: many, answer: None });
+    world.settle();
+    assert_eq!(std::mem::take(&mut world.refused), ["too_many"]);
+    assert!(world.nodes.iter().all(|node| node.directory.is_empty()));
     world.say(0, 1, Word::Records { records: vec![sealed], answer: None });
     world.settle();
     assert!(!world.nodes[2].directory.is_empty(), "what is right is passed on");
