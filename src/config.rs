@@ -60,7 +60,8 @@ impl File {
     }
 
     pub(crate) fn proxy(self) -> service::Config {
-        let Self { node, log: _, metrics, admin, mesh, sip, edge, dial, registrar, router, policy, dns } = self;
+        let Self { node, log: _, metrics, admin, mesh, sip, edge, dial, registrar, router, policy, dns } =
+            self;
         service::Config { node, metrics, admin, mesh, sip, edge, dial, registrar, router, policy, dns }
     }
 }
