@@ -236,11 +236,6 @@ impl Metrics {
     }
 }
 
-fn control_times() -> Result<Histogram, prometheus::Error> {
-    let name = HistogramOpts::new("control_busy_seconds", "Time the control task takes for one event");
-    Histogram::with_opts(name.buckets(vec![0.000_01, 0.000_1, 0.001, 0.01, 0.1]))
-}
-
 fn first_answers() -> Result<HistogramVec, prometheus::Error> {
     let name = HistogramOpts::new("hop_first_answer_seconds", "First answer to an INVITE (Karn's rule)");
     HistogramVec::new(name.buckets(ANSWER_BUCKETS.to_vec()), &["to"])
