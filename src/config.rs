@@ -5,7 +5,7 @@ use ringway_node::{
     dns::Dns,
 };
 use ringway_proxy::{
-    config::{Admin, Dial, Edge, Mesh, PolicySection, Registrar, Sip},
+    config::{Admin, Dial, Edge, Mesh, Overload, PolicySection, Registrar, Sip},
     service,
 };
 use ringway_router::Settings;
@@ -25,6 +25,8 @@ pub(crate) struct File {
     admin: Admin,
     mesh: Mesh,
     sip: Sip,
+    #[serde(default)]
+    overload: Overload,
     edge: Edge,
     #[serde(default)]
     dial: Vec<Dial>,
@@ -60,8 +62,34 @@ impl File {
     }
 
     pub(crate) fn proxy(self) -> service::Config {
-        let Self { node, log: _, metrics, admin, mesh, sip, edge, dial, registrar, router, policy, dns } =
-            self;
-        service::Config { node, metrics, admin, mesh, sip, edge, dial, registrar, router, policy, dns }
+        let Self {
+            node,
+            log: _,
+            metrics,
+            admin,
+            mesh,
+            sip,
+            overload,
+            edge,
+            dial,
+            registrar,
+            router,
+            policy,
+            dns,
+        } = self;
+        service::Config {
+            node,
+            metrics,
+            admin,
+            mesh,
+            sip,
+            overload,
+            edge,
+            dial,
+            registrar,
+            router,
+            policy,
+            dns,
+        }
     }
 }

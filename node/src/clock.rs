@@ -39,6 +39,14 @@ impl Clock {
         u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX)
     }
 
+    /// The calendar as the machine has it at this moment, since the Unix epoch. It may jump; it is what the kernel's
+    /// stamps are compared with, and nothing else.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one clock")]
+    pub fn calendar(&self) -> Duration {
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    }
+
     /// When this clock was started, µs since the Unix epoch: the incarnation of the process.
     #[must_use]
     pub fn start_unix_us(&self) -> u64 {

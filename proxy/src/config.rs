@@ -5,6 +5,7 @@ mod registrar;
 use crate::core::{
     dial::{Entry, Match, Next},
     names::peer_of,
+    overload,
     question::Host,
 };
 use ipnet::IpNet;
@@ -73,6 +74,16 @@ pub struct Sip {
     pub timer_c_s: u64,
 }
 
+/// `[overload]`: what happens when there is more to do than can be done.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Overload {
+    /// Whether anything is held back from those who are overloaded, and refused when this node is.
+    pub enabled: bool,
+    /// How long messages may wait for this node, all the time, before it refuses new requests.
+    pub target_ms: u64,
+}
+
 /// `[edge]`: whom this region trusts.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -110,6 +121,12 @@ pub struct PolicySection {
 pub struct Admin {
     /// gRPC, TCP, without TLS: a loopback address.
     pub listen: SocketAddr,
+}
+
+impl Default for Overload {
+    fn default() -> Self {
+        Self { enabled: true, target_ms: 20 }
+    }
 }
 
 impl Default for Admin {
@@ -165,6 +182,21 @@ impl Sip {
         within("sip.edge_timeout_ms", self.edge_timeout_ms, 50, 32_000)?;
         within("sip.ring_s", self.ring_s, 1, 180)?;
         within("sip.timer_c_s", self.timer_c_s, 181, 86_400)
+    }
+}
+
+impl Overload {
+    /// # Errors
+    /// A value that cannot work.
+    pub fn check(&self) -> Result<(), Unsound> {
+        within("overload.target_ms", self.target_ms, 1, 1_000)
+    }
+
+    /// As the core takes it, on a node that started at that second since 1970.
+    #[must_use]
+    pub fn settings(&self, started_unix_s: u64) -> overload::Settings {
+        let target = Duration::from_millis(self.target_ms);
+        overload::Settings { enabled: self.enabled, target, started_unix_s }
     }
 }
 

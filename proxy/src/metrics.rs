@@ -1,6 +1,9 @@
 //! What Prometheus sees of the proxy. Everything is named `ringway_…`; why something was dropped or refused is a label.
 
-use crate::core::output::{Dropped, HopSign, Note};
+use crate::core::{
+    output::{Dropped, HopSign, Note},
+    overload::News,
+};
 use prometheus::{
     GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
     Registry, core::Collector, proto::MetricFamily,
@@ -17,6 +20,7 @@ pub struct Metrics {
     dropped: IntCounterVec,
     refused: IntCounterVec,
     absorbed: IntCounter,
+    overload: Overload,
     edge_unanswered: IntCounter,
     calls: IntCounter,
     calls_by_attempt: IntCounterVec,
@@ -77,6 +81,7 @@ impl Metrics {
                 "sip_edge_unanswered_total",
                 "Requests that the edge left unanswered",
             )?,
+            overload: Overload::new(r)?,
             calls: counter(r, "calls_total", "Requests that open a dialog, taken in from the edge")?,
             calls_by_attempt: counters(r, "call_legs_total", "Paths tried for them, by try", &["attempt"])?,
             hop_requests: counters(r, "hop_requests_total", "INVITEs sent to the region", &["to"])?,
@@ -154,6 +159,7 @@ impl Metrics {
             }
             Note::Unanswered(_) => self.edge_unanswered.inc(),
             Note::Absorbed => self.absorbed.inc(),
+            Note::Overload(news) => self.overload.note(*news),
             Note::Hop(event) => {
                 let to = [event.to.as_str()];
                 match event.what {
@@ -171,6 +177,11 @@ impl Metrics {
     /// A datagram was not treated.
     pub fn dropped(&self, reason: Dropped) {
         self.dropped.with_label_values(&[reason.label()]).inc();
+    }
+
+    /// A worker's share of new requests that it refuses, and how many hops it holds back from.
+    pub fn overload_of(&self, worker: usize, share: f64, throttled: usize) {
+        self.overload.set(worker, share, throttled);
     }
 
     /// A probe packet was not treated.
@@ -233,6 +244,53 @@ impl Metrics {
     #[must_use]
     pub fn calls(&self) -> u64 {
         self.calls.get()
+    }
+}
+
+/// What overload does.
+struct Overload {
+    shed: IntCounterVec,
+    ignored: IntCounterVec,
+    share: GaugeVec,
+    throttled: IntGaugeVec,
+}
+
+impl Overload {
+    fn new(r: &Registry) -> Result<Self, prometheus::Error> {
+        let shed = "Requests held back from a hop that is overloaded, or refused because this node is";
+        let ignored = "Orders of other hops to hold back that were ignored";
+        Ok(Self {
+            shed: counters(r, "sip_overload_shed_total", shed, &["reason"])?,
+            ignored: counters(r, "sip_overload_ignored_total", ignored, &["reason"])?,
+            share: gauges(
+                r,
+                "sip_overload_share_ratio",
+                "Share of new requests that this node refuses",
+                &["worker"],
+            )?,
+            throttled: int_gauges(
+                r,
+                "sip_overload_throttled",
+                "Hops that get less than there is for them",
+                &["worker"],
+            )?,
+        })
+    }
+
+    fn note(&self, news: News) {
+        match news {
+            News::Shed(why) => self.shed.with_label_values(&[why.label()]).inc(),
+            News::Refused => self.shed.with_label_values(&["own"]).inc(),
+            News::Ignored(reason) => self.ignored.with_label_values(&[reason]).inc(),
+            News::Began(..) | News::Ceased(_) => {}
+        }
+    }
+
+    fn set(&self, worker: usize, share: f64, throttled: usize) {
+        let worker = worker.to_string();
+        self.share.with_label_values(&[worker.as_str()]).set(share);
+        let throttled = i64::try_from(throttled).unwrap_or(i64::MAX);
+        self.throttled.with_label_values(&[worker.as_str()]).set(throttled);
     }
 }
 

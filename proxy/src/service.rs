@@ -2,7 +2,7 @@
 
 use crate::{
     admin,
-    config::{Admin, Dial, Edge, Mesh, PolicySection, Registrar, Sip},
+    config::{Admin, Dial, Edge, Mesh, Overload, PolicySection, Registrar, Sip},
     control::{self, ActivePolicy, Control, Facts, Handle, NotApplied},
     core::{Proxy, dial::DialPlan, names::Names, site::Site, view::View},
     location::Directory,
@@ -42,6 +42,8 @@ pub struct Config {
     pub mesh: Mesh,
     /// `[sip]`
     pub sip: Sip,
+    /// `[overload]`
+    pub overload: Overload,
     /// `[edge]`
     pub edge: Edge,
     /// `[[dial]]`
@@ -204,6 +206,7 @@ fn prepare(config: &Config, clock: Clock) -> Result<Prepared, ServiceError> {
     let unsound = |(key, why)| ServiceError::Config(key, why);
     config.mesh.check().map_err(unsound)?;
     config.sip.check().map_err(unsound)?;
+    config.overload.check().map_err(unsound)?;
     config.admin.check().map_err(unsound)?;
     config.dns.check().map_err(unsound)?;
     config.registrar.check().map_err(unsound)?;
@@ -235,6 +238,7 @@ fn prepare(config: &Config, clock: Clock) -> Result<Prepared, ServiceError> {
         node: own.node.clone(),
         flow_secret: chance::seed(),
         timer_c: Duration::from_secs(config.sip.timer_c_s),
+        overload: config.overload.settings(clock.start_unix_us() / 1_000_000),
     };
     let facts = Facts {
         own,

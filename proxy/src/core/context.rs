@@ -3,6 +3,7 @@
 mod answers;
 mod branch;
 mod choice;
+mod overload;
 mod sending;
 
 use super::{

@@ -4,6 +4,7 @@ use super::{
     branch::Mint,
     decide::Source,
     output::{HopEvent, HopSign, Note, Output},
+    overload::{Overload, Proofs},
     patience::Patience,
     question::{Question, Ticket},
     refusal::Refusal,
@@ -69,6 +70,8 @@ pub(super) struct Engine {
     /// By Call-ID and CSeq: the paths of INVITEs that were answered over another one than the first.
     pub(super) answered_over: HashMap<(String, u32), Path>,
     pub(super) patience: Patience,
+    pub(super) overload: Overload,
+    pub(super) proofs: Proofs,
     pub(super) out: VecDeque<Output>,
 }
 
@@ -95,6 +98,15 @@ impl Engine {
         Word { code, bytes: Reply::new(request, from.address, code, reason).to_tag(&tag).finish() }
     }
 
+    /// Sends a response; under overload with a word to those before us that they hold back (RFC 7339 §5.3).
+    pub(super) fn respond(&mut self, now: Instant, id: ServerId, code: u16, bytes: Bytes) {
+        let bytes = match self.overload.order(now) {
+            Some(order) => order.put_on(bytes),
+            None => bytes,
+        };
+        self.layer.respond(now, id, code, bytes);
+    }
+
     /// Answers `request` with a status of our own.
     pub(super) fn answer(
         &mut self,
@@ -107,7 +119,7 @@ impl Engine {
     ) {
         let tag = self.mint.tag(request);
         let bytes = Reply::new(request, from.address, code, reason).to_tag(&tag).finish();
-        self.layer.respond(now, id, code, bytes);
+        self.respond(now, id, code, bytes);
         if code >= 200 {
             self.note(Note::Answered(code));
         }
@@ -123,7 +135,7 @@ impl Engine {
         code: u16,
         bytes: Bytes,
     ) {
-        self.layer.respond(now, id, code, bytes);
+        self.respond(now, id, code, bytes);
         if request.method() != Method::Invite {
             self.layer.abandon_server(id);
         }
@@ -155,6 +167,7 @@ impl Engine {
             Refusal::BadExtension(options) => reply.header(Name::Unsupported, options),
             Refusal::PathFailed(region) => reply.header(PATH_FAILED, region.as_str()),
             Refusal::Draining | Refusal::NoPath(_) => reply.header(Name::RetryAfter, "5"),
+            Refusal::Overloaded => reply.header(Name::RetryAfter, "2"),
             _ => reply,
         };
         let call_id = request.call_id().to_owned();

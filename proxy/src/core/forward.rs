@@ -3,6 +3,7 @@
 use super::{
     branch::Token,
     decide::Source,
+    overload::wire,
     plan::{Hop, Leg},
     site::Site,
     strict,
@@ -100,6 +101,9 @@ impl Passage<'_> {
             site.sent_by,
             self.branch
         );
+        if site.overload.enabled {
+            via.push_str(wire::ANNOUNCEMENT);
+        }
         if let Some(token) = self.token {
             // Writing to a String cannot fail.
             let _ = write!(via, ";{}={token}", Token::PARAM);

@@ -12,6 +12,7 @@ pub mod flow;
 pub mod forward;
 pub mod names;
 pub mod output;
+pub mod overload;
 mod patience;
 pub mod plan;
 pub mod question;
@@ -33,6 +34,7 @@ use context::Context;
 use decide::Source;
 use engine::{Engine, Key, Timer};
 use output::{Dropped, Note, Output};
+use overload::{Overload, Proofs};
 use patience::Patience;
 use question::{Answer, Ticket};
 use ringway_sip::{ClientId, Layer, Message, ParseError, Peer, ServerId, Skeleton, Transport, transaction};
@@ -40,7 +42,7 @@ use site::Site;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 use view::View;
 
@@ -60,6 +62,8 @@ pub enum Input {
     View(Arc<View>),
     /// The answer to an [`Output::Ask`].
     Told(Ticket, Answer),
+    /// The messages that follow have waited for so long, from the wire to here.
+    Waited(Duration),
     /// A deadline has come.
     Tick,
 }
@@ -82,6 +86,8 @@ impl Proxy {
         let engine = Engine {
             layer: Layer::with_seed(site.timing, seed),
             own_via: site.sent_by.to_string(),
+            overload: Overload::new(site.overload),
+            proofs: Proofs::default(),
             site,
             view,
             mint: Mint::new(seed),
@@ -110,10 +116,14 @@ impl Proxy {
             Input::Unreachable(to) => self.engine.layer.transport_failed(now, to),
             Input::View(view) => self.on_view(now, view),
             Input::Told(ticket, answer) => self.on_told(now, ticket, answer),
+            Input::Waited(time) => self.engine.overload.note_wait(now, time),
             Input::Tick => self.on_tick(now),
         }
         while let Some(output) = self.engine.layer.poll() {
             self.on_layer(now, output);
+        }
+        while let Some(news) = self.engine.overload.poll() {
+            self.engine.note(Note::Overload(news));
         }
     }
 
@@ -126,7 +136,7 @@ impl Proxy {
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         let own = self.engine.deadlines.first().map(|(at, _, _)| *at);
-        [own, self.engine.layer.deadline()].into_iter().flatten().min()
+        [own, self.engine.layer.deadline(), self.engine.overload.deadline()].into_iter().flatten().min()
     }
 
     /// Whether this is the view under which the proxy works.
@@ -139,6 +149,18 @@ impl Proxy {
     #[must_use]
     pub fn transactions(&self) -> usize {
         self.engine.layer.clients() + self.engine.layer.servers()
+    }
+
+    /// The share of new requests that are refused because this node is overloaded, 0 to 1.
+    #[must_use]
+    pub fn overload_share(&self) -> f64 {
+        self.engine.overload.share()
+    }
+
+    /// How many next hops get less than there is for them, because they are overloaded.
+    #[must_use]
+    pub fn throttled(&self) -> usize {
+        self.engine.overload.throttled()
     }
 
     /// Whether nothing is remembered of any request, so that a draining node may go.
@@ -186,6 +208,7 @@ impl Proxy {
 
     fn on_view(&mut self, now: Instant, view: Arc<View>) {
         self.engine.view = view;
+        self.engine.proofs.fade(now);
         for context in self.contexts.values_mut() {
             context.on_view(&mut self.engine, now);
         }
@@ -193,6 +216,7 @@ impl Proxy {
 
     fn on_tick(&mut self, now: Instant) {
         self.engine.layer.tick(now);
+        self.engine.overload.tick(now);
         while let Some(&(at, key, timer)) = self.engine.deadlines.first()
             && at <= now
         {

@@ -1,6 +1,9 @@
 //! What the core says: messages to send, and notes on what happened, for counters, logs and measurements.
 
-use super::question::{Question, Ticket};
+use super::{
+    overload::News,
+    question::{Question, Ticket},
+};
 use bytes::Bytes;
 use ringway_router::{Path, Region};
 use ringway_sip::{ParseError, Peer};
@@ -68,6 +71,8 @@ pub enum Note {
     Absorbed,
     /// An INVITE hop to another region, as seen from here (a measurement of that link).
     Hop(HopEvent),
+    /// Something about overload.
+    Overload(News),
 }
 
 /// One observation of the SIP hop to a region.

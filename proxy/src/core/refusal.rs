@@ -37,6 +37,8 @@ pub enum Refusal {
     PathFailed(Region),
     /// The node takes no new calls.
     Draining,
+    /// The node has more to do than it can.
+    Overloaded,
     /// A header that decides about routing cannot be read.
     BadRequest(&'static str),
 }
@@ -57,7 +59,7 @@ impl Refusal {
             Self::Loop => (482, "Loop Detected"),
             Self::Merged => (482, "Merged Request"),
             Self::TooManyHops => (483, "Too Many Hops"),
-            Self::NoPath(_) | Self::Draining => (503, "Service Unavailable"),
+            Self::NoPath(_) | Self::Draining | Self::Overloaded => (503, "Service Unavailable"),
             // RFC 3261 §21.5.5: an external server, for instance DNS, did not answer in time.
             Self::PathFailed(_) | Self::Unresolved(Unresolved::Away) => (504, "Server Time-out"),
         }
@@ -83,6 +85,7 @@ impl Refusal {
             Self::NoPath(_) => "no_path",
             Self::PathFailed(_) => "path_failed",
             Self::Draining => "draining",
+            Self::Overloaded => "overloaded",
             Self::BadRequest(_) => "bad_request",
         }
     }
@@ -106,6 +109,7 @@ impl fmt::Display for Refusal {
             Self::Forbidden(why) | Self::NoPath(why) => f.write_str(why),
             Self::PathFailed(region) => write!(f, "no live node in {region}"),
             Self::Draining => f.write_str("draining"),
+            Self::Overloaded => f.write_str("overloaded"),
             Self::BadRequest(header) => write!(f, "unreadable {header}"),
         }
     }

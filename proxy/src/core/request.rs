@@ -30,6 +30,12 @@ impl Proxy {
             method: label(request.method()),
             source: if from_mesh { "mesh" } else { "edge" },
         });
+        // Before any work is done for it; but a copy of what has been taken in already is not new.
+        let is_copy =
+            |this: &Self| ingress_token(&request).is_some_and(|token| this.tokens.contains_key(&token));
+        if self.engine.overload.share() > 0.0 && !is_copy(self) && self.engine.overload.refuses(&request) {
+            return self.engine.refuse(now, id, &request, from, &Refusal::Overloaded);
+        }
         let identity = self.engine.mint.identity(&request);
         let (pops, start) = match self.judge(&request, identity, from, source) {
             Ok(judged) => judged,

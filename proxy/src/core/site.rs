@@ -1,6 +1,6 @@
 //! What does not change while the node runs: its place, its names, its edge, its dial plan, its patience.
 
-use super::{dial::DialPlan, flow::Flow, names::Names, registrar};
+use super::{dial::DialPlan, flow::Flow, names::Names, overload, registrar};
 use ipnet::IpNet;
 use ringway_router::NodeName;
 use ringway_sip::{Limits, Peer, Timing, Via};
@@ -38,6 +38,8 @@ pub struct Site {
     pub flow_secret: u64,
     /// Timer C (RFC 3261 §16.6 step 11): how long a callee may ring. More than 3 minutes.
     pub timer_c: Duration,
+    /// What is done under overload.
+    pub overload: overload::Settings,
 }
 
 impl Site {

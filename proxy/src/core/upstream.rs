@@ -41,7 +41,7 @@ impl Upstream {
     /// Answers with `word`, under the Vias of this copy.
     pub(super) fn pass(&self, engine: &mut Engine, now: Instant, word: &Word) {
         let bytes = self.dress(word);
-        engine.layer.respond(now, self.id, word.code, bytes);
+        engine.respond(now, self.id, word.code, bytes);
     }
 
     fn dress(&self, word: &Word) -> Bytes {

@@ -10,6 +10,7 @@ use crate::{
     core::{
         Input, Proxy,
         output::{Note, Output},
+        overload::News,
         site::Site,
     },
     streams::{self, Streams},
@@ -158,6 +159,11 @@ impl Worker {
                 self.step(now, Input::Tick);
                 self.flush(now);
             }
+            self.control.metrics().overload_of(
+                self.number,
+                self.core.overload_share(),
+                self.core.throttled(),
+            );
             self.transactions.set(i64::try_from(self.core.transactions()).unwrap_or(i64::MAX));
         }
     }
@@ -172,10 +178,17 @@ impl Worker {
 
     /// Deals with what the socket has, a batch at most. True: there may be more.
     fn take_datagrams(&mut self, now: Instant, receiver: &mut Receiver) -> io::Result<bool> {
-        for _ in 0..BATCH {
+        for n in 0..BATCH {
             let overflow = receiver.overflow();
             match receiver.receive(&self.socket) {
-                Ok(Some((from, bytes))) => self.take(now, from, bytes),
+                Ok(Some((from, bytes))) => {
+                    // The oldest of the batch: those behind it have waited less.
+                    if n == 0 {
+                        let waited = self.control.clock().calendar().saturating_sub(receiver.stamp());
+                        self.step(now, Input::Waited(waited));
+                    }
+                    self.take(now, from, bytes);
+                }
                 Ok(None) => return Ok(false),
                 // The system tells of some peer by way of the socket; the socket is well.
                 Err(error) if error.kind() != io::ErrorKind::InvalidInput => {
@@ -264,6 +277,11 @@ impl Worker {
             }
             Note::Hop(event) => self.control.hops().note(event),
             Note::Unanswered(peer) => self.answers.failed(*peer),
+            Note::Overload(News::Began(hop, why)) => {
+                tracing::warn!(%hop, why = why.label(), "hop is overloaded; it gets less");
+            }
+            Note::Overload(News::Ceased(hop)) => tracing::info!(%hop, "hop is well; it gets everything"),
+            Note::Overload(News::Shed(_) | News::Refused | News::Ignored(_)) => {}
             Note::Dropped(reason) => tracing::debug!(%reason, "datagram dropped"),
             Note::Absorbed => tracing::debug!("copy of a request absorbed"),
             Note::Request { .. } | Note::Answered(_) => {}

@@ -6,13 +6,17 @@ use mio::net::UdpSocket;
 use nix::{
     cmsg_space,
     errno::Errno,
-    sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt},
+    sys::{
+        socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt},
+        time::TimeSpec,
+    },
 };
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{
     io::{self, IoSliceMut},
     net::{SocketAddr, SocketAddrV4, SocketAddrV6},
     os::fd::AsRawFd as _,
+    time::Duration,
 };
 
 /// Datagrams that are dealt with before what they brought about is sent.
@@ -38,6 +42,7 @@ fn bind_shared(address: SocketAddr) -> io::Result<UdpSocket> {
     socket.set_recv_buffer_size(KERNEL_BUFFER)?;
     socket.set_send_buffer_size(KERNEL_BUFFER)?;
     setsockopt(&socket, sockopt::RxqOvfl, &1)?;
+    setsockopt(&socket, sockopt::ReceiveTimestampns, &true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     Ok(UdpSocket::from_std(socket.into()))
@@ -49,11 +54,18 @@ pub(super) struct Receiver {
     control: Vec<u8>,
     /// What the kernel has dropped since the socket was bound.
     overflow: u32,
+    /// When the latest datagram reached the kernel, since the Unix epoch.
+    stamp: Duration,
 }
 
 impl Receiver {
     pub(super) fn new() -> Self {
-        Self { buffer: vec![0; DATAGRAM_BYTES], control: cmsg_space!(u32), overflow: 0 }
+        Self {
+            buffer: vec![0; DATAGRAM_BYTES],
+            control: cmsg_space!(u32, TimeSpec),
+            overflow: 0,
+            stamp: Duration::ZERO,
+        }
     }
 
     /// Takes the next datagram; `None` when there is none.
@@ -70,8 +82,10 @@ impl Receiver {
             {
                 Ok(message) => {
                     for control in message.cmsgs().into_iter().flatten() {
-                        if let ControlMessageOwned::RxqOvfl(dropped) = control {
-                            self.overflow = dropped;
+                        match control {
+                            ControlMessageOwned::RxqOvfl(dropped) => self.overflow = dropped,
+                            ControlMessageOwned::ScmTimestampns(stamp) => self.stamp = stamp.into(),
+                            _ => {}
                         }
                     }
                     (message.bytes, message.address.as_ref().and_then(address))
@@ -80,6 +94,11 @@ impl Receiver {
                 Err(error) => return Err(error.into()),
             };
         Ok(from.map(|from| (from, Bytes::copy_from_slice(&self.buffer[..length]))))
+    }
+
+    /// When the latest datagram reached the kernel, since the Unix epoch, by the machine's calendar.
+    pub(super) fn stamp(&self) -> Duration {
+        self.stamp
     }
 
     /// How many datagrams the kernel has dropped since the socket was bound because its buffer was full; it says so

@@ -1,6 +1,7 @@
 //! The called side of the edge: rings, answers or refuses, is silent, hangs up.
 
 use super::{
+    desk::Desk,
     repeat::{Agenda, Repeats},
     sip::{Draft, Sip, answer},
 };
@@ -54,6 +55,8 @@ pub(crate) struct Callee {
     pub(crate) requests: Vec<Sip>,
     repeats: Repeats,
     chores: Agenda<(String, Chore)>,
+    /// Where requests wait for it, when it has only so much time.
+    pub(crate) desk: Option<Desk>,
     pub(crate) out: Vec<String>,
 }
 
@@ -80,6 +83,7 @@ impl Callee {
             requests: Vec::new(),
             repeats: Repeats::default(),
             chores: Agenda::new(),
+            desk: None,
             out: Vec::new(),
         }
     }
@@ -90,6 +94,13 @@ impl Callee {
     }
 
     pub(crate) fn receive(&mut self, now: Duration, message: &Sip) {
+        match &mut self.desk {
+            Some(desk) => self.out.extend(desk.take(now, message, self.at)),
+            None => self.treat(now, message),
+        }
+    }
+
+    fn treat(&mut self, now: Duration, message: &Sip) {
         if now < self.manner.deaf_until || message.status().is_some() {
             return self.repeats.stop(&format!("{} BYE", message.one("Call-ID")));
         }
@@ -103,10 +114,15 @@ impl Callee {
     }
 
     pub(crate) fn deadline(&self) -> Option<Duration> {
-        [self.repeats.deadline(), self.chores.deadline()].into_iter().flatten().min()
+        let desk = self.desk.as_ref().and_then(Desk::deadline);
+        [self.repeats.deadline(), self.chores.deadline(), desk].into_iter().flatten().min()
     }
 
     pub(crate) fn tick(&mut self, now: Duration) {
+        while let Some((message, word)) = self.desk.as_mut().and_then(|desk| desk.done(now, self.at)) {
+            self.out.extend(word);
+            self.treat(now, &message);
+        }
         self.out.extend(self.repeats.due(now));
         while let Some((branch, chore)) = self.chores.pop(now) {
             match chore {

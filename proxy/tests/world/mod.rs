@@ -6,6 +6,7 @@
 
 pub(crate) mod callee;
 pub(crate) mod caller;
+pub(crate) mod desk;
 mod evidence;
 pub(crate) mod ladder;
 pub(crate) mod library;
@@ -27,6 +28,7 @@ use place::RTT_MS;
 use ringway_proxy::core::{
     Input, Proxy,
     output::{Note, Output},
+    site::Site,
     view::View,
 };
 use ringway_sip::{Peer, Transport};
@@ -75,11 +77,18 @@ impl World {
         Self::with_views(1, place::views(survey, &[]))
     }
 
-    #[expect(clippy::disallowed_methods, reason = "some origin; only differences to it matter")]
     pub(crate) fn with_views(seed: u64, views: [Arc<View>; 4]) -> Self {
+        Self::with_sites(seed, views, |_| ())
+    }
+
+    /// With proxies that are set up otherwise.
+    #[expect(clippy::disallowed_methods, reason = "some origin; only differences to it matter")]
+    pub(crate) fn with_sites(seed: u64, views: [Arc<View>; 4], change: impl Fn(&mut Site)) -> Self {
         let way = |ms: f64| Way { delay: Duration::from_secs_f64(ms / 2_000.0), loss: 0.0, cut: false };
         let proxy = |place: Place| {
-            Proxy::new(Arc::new(place.site()), Arc::clone(&views[place as usize]), seed * 10 + place as u64)
+            let mut site = place.site();
+            change(&mut site);
+            Proxy::new(Arc::new(site), Arc::clone(&views[place as usize]), seed * 10 + place as u64)
         };
         Self {
             now: Duration::ZERO,

@@ -4,6 +4,7 @@ use super::survey::Survey;
 use ringway_proxy::core::{
     dial::{DialPlan, Entry, Match, Next},
     names::Names,
+    overload,
     question::Host,
     registrar::Settings,
     site::Site,
@@ -81,6 +82,7 @@ impl Place {
             hop_timeout: HOP_TIMEOUT,
             edge_timeout: EDGE_TIMEOUT,
             timer_c: TIMER_C,
+            overload: overload::Settings::default(),
             ring: RING,
             registrar: Settings::default(),
             node: self.node().node,

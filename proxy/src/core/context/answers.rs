@@ -5,6 +5,7 @@ use crate::core::{
     attempt::{Attempt, Failure},
     engine::{Engine, PATH_FAILED},
     output::Note,
+    overload::{retry_after, wire},
     plan::Hop,
     upstream::Word,
 };
@@ -21,8 +22,9 @@ impl Context {
         n: usize,
         response: &Message,
     ) {
-        self.hear(engine, now, n);
         let code = response.status().unwrap_or(0);
+        self.listen(engine, now, n, code, response);
+        self.hear(engine, now, n);
         match code {
             0..=100 => self.on_trying(engine, now, n, response),
             101..=199 if self.attempts[n].given_up || self.has_ended(n) => {}
@@ -73,6 +75,7 @@ impl Context {
 
     fn on_error(&mut self, engine: &mut Engine, now: Instant, n: usize, response: &Message) {
         let of = self.attempts[n].of;
+        self.note_refused(engine, now, n, response);
         if self.phase == Phase::Answered || self.has_ended(n) {
             return;
         }
@@ -84,8 +87,10 @@ impl Context {
             Some(503) if at_edge && self.phase == Phase::Open && !self.branches[of].plan.is_empty() => {
                 return self.advance(engine, now, of);
             }
-            // RFC 3261 §16.7 step 6: a lone 503 would make the caller give up all of us.
-            Some(503) if at_edge => engine.word(&self.request, self.from, 500, "Server Internal Error"),
+            // What a relay hears goes to the ingress as it is.
+            Some(503) if !matches!(self.attempts[n].hop, Hop::Mesh(_, None)) => {
+                self.overloaded(engine, retry_after(response))
+            }
             Some(430) => {
                 let word = engine.word(&self.request, self.from, 430, "Flow Failed");
                 self.end_unreached(engine, now, of, word);
@@ -200,9 +205,14 @@ impl Context {
     /// A response as it goes up, without our Via. `None`: there is no other, so nobody could be reached with it.
     fn word_of(&self, n: usize, response: &Message) -> Option<Word> {
         let code = response.status()?;
-        response.vias().nth(1)?.ok()?;
+        let next = response.vias().nth(1)?.ok()?;
         let mut edit = response.edit();
         edit.pop_first(Name::Via);
+        // RFC 7339 §5.6: nobody beyond this hop gives orders to those before it.
+        if wire::has_order(&next) {
+            edit.pop_first(Name::Via);
+            edit.push_first(Name::Via, &wire::as_announced(&next));
+        }
         // The word of a relay to the ingress does not leave the mesh, and does not enter it either.
         if !matches!(self.attempts[n].hop, Hop::Mesh(_, None)) {
             edit.remove(PATH_FAILED);

@@ -21,6 +21,9 @@ impl Context {
     /// The first answer of the next proxy is late: the hedge of DESIGN §4. The ingress sends a copy over another path; a
     /// relay tells the ingress.
     pub(in crate::core) fn on_late(&mut self, engine: &mut Engine, now: Instant, n: usize) {
+        if self.is_overloaded(engine, now, n) {
+            return;
+        }
         self.warn(engine, now, n);
         if self.may_help(n) && engine.patience.spend() {
             self.advance(engine, now, self.attempts[n].of);
@@ -35,6 +38,7 @@ impl Context {
             return;
         }
         match self.attempts[n].hop.clone() {
+            Hop::Mesh(..) if self.is_server_late(engine, now, n) => return,
             Hop::Mesh(region, _) => {
                 self.sign(engine, &region, HopSign::Timeout);
                 self.warn(engine, now, n);
@@ -59,6 +63,10 @@ impl Context {
             return;
         }
         self.attempts[n].repeated = true;
+        self.note_again(engine, now, n);
+        if self.is_overloaded(engine, now, n) {
+            return;
+        }
         if let Hop::Mesh(region, _) = self.attempts[n].hop.clone() {
             self.sign(engine, &region, HopSign::Retransmission);
             self.warn(engine, now, n);
@@ -83,12 +91,20 @@ impl Context {
     /// Sends the request over the next leg of the branch, if there is one. Over a path that is known to lose, the one
     /// after it gets its copy at once.
     pub(super) fn advance(&mut self, engine: &mut Engine, now: Instant, b: usize) {
+        let mut shed = None;
         while let Some(leg) = self.next_leg(b) {
+            if let Err(spared) = self.offer(engine, now, b, &leg) {
+                shed = Some(spared);
+                continue;
+            }
             let lossy = leg.is_lossy();
             self.send(engine, now, b, leg);
             if !lossy {
                 break;
             }
+        }
+        if let Some(shed) = shed {
+            self.end_shed(engine, now, b, shed);
         }
     }
 
@@ -112,6 +128,7 @@ impl Context {
         engine.deadlines.insert(attempt.silence(engine, self.key, n));
         engine.deadlines.extend(attempt.hedge(self.key, n));
         self.attempts.push(attempt);
+        self.note_sent(engine, now, n);
     }
 
     fn passage<'a>(&'a self, b: usize, leg: &'a Leg, branch: &'a str) -> Passage<'a> {
