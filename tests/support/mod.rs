@@ -1,6 +1,7 @@
 //! What the end-to-end tests share: the binary under test, peers from Debian's packages, and a look at `/metrics`.
 #![allow(dead_code, reason = "each test uses its part")]
 
+pub(crate) mod baresip;
 pub(crate) mod call;
 
 use ringway_lab::world::{Node, World, WorldSpec};

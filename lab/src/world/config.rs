@@ -30,11 +30,17 @@ pub(super) fn node_toml(spec: &WorldSpec, plan: &AddressPlan, region: &str, host
             authority: "ca.pem",
         },
         sip: Listen { listen: at(SIP_PORT) },
-        edge: Edge { trusted: vec![format!("127.{home}.0.0/24")] },
+        edge: Edge { trusted: trusted(spec, region, home) },
         dial: dial_plan(spec, plan),
         policy: PolicyFile { file: "policy.toml" },
     };
     toml::to_string(&file).unwrap_or_else(|error| unreachable!("strings and lists make TOML: {error}"))
+}
+
+/// The phones of a region, and whom the world adds.
+fn trusted(spec: &WorldSpec, region: &str, home: u8) -> Vec<String> {
+    let more = spec.regions.iter().filter(|other| other.name == region).flat_map(|other| other.trusted.clone());
+    [format!("127.{home}.0.0/24")].into_iter().chain(more).collect()
 }
 
 /// Every other node, at the address at which this one sees it.

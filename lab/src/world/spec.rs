@@ -26,6 +26,9 @@ pub struct RegionSpec {
     /// How many nodes run in it.
     #[serde(default = "one")]
     pub nodes: u8,
+    /// Networks that its edge trusts beside its own, as CIDR.
+    #[serde(default)]
+    pub trusted: Vec<String>,
     /// The start of the numbers of its phones, for instance `+1503`. Absent: no phones.
     #[serde(default)]
     pub prefix: Option<String>,
@@ -38,6 +41,7 @@ impl WorldSpec {
             name: name.into(),
             place: place.into(),
             nodes: 1,
+            trusted: Vec::new(),
             prefix: prefix.map(Into::into),
         };
         Self {
