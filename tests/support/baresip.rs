@@ -45,6 +45,7 @@ impl Baresip {
         write("config", config(account));
         write("accounts", account_line(account));
         write("contacts", String::new());
+        fs::write(folder.join("tone.wav"), silence()).expect("something to say");
         let log = fs::File::create(folder.join("log")).expect("a log");
         let child = Command::new(program)
             .arg("-f")
@@ -112,13 +113,31 @@ impl Baresip {
 
 fn config(account: &Account<'_>) -> String {
     let Account { address, dns, .. } = account;
-    let modules = ["g711", "ausine", "aufile"].map(|name| format!("module {name}.so\n")).concat();
+    let modules = ["g711", "aufile"].map(|name| format!("module {name}.so\n")).concat();
     format!(
         "poll_method epoll\nsip_listen {address}:5060\nnet_interface {address}\ndns_server {dns}\n\
-         rtp_ports 20000-20100\naudio_source ausine,440\naudio_player aufile,heard.wav\naudio_alert aufile,rung.wav\n\
+         rtp_ports 20000-20100\naudio_source aufile,tone.wav\naudio_player aufile,heard.wav\naudio_alert aufile,rung.wav\n\
          module_path /usr/lib/baresip/modules\n{modules}module_tmp uuid.so\nmodule_tmp account.so\n\
          module_app contact.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\nctrl_tcp_listen {address}:{CONTROL_PORT}\n"
     )
+}
+
+/// A minute of silence, 8,000 samples a second, 16 bits.
+fn silence() -> Vec<u8> {
+    let bytes: u32 = 60 * 16_000;
+    let mut wav = Vec::new();
+    wav.extend(b"RIFF");
+    wav.extend((36 + bytes).to_le_bytes());
+    wav.extend(b"WAVEfmt ");
+    // The length of this part; PCM, one channel; samples and bytes a second; bytes and bits a sample.
+    wav.extend(16_u32.to_le_bytes());
+    wav.extend([1_u16, 1].map(u16::to_le_bytes).concat());
+    wav.extend([8_000_u32, 16_000].map(u32::to_le_bytes).concat());
+    wav.extend([2_u16, 16].map(u16::to_le_bytes).concat());
+    wav.extend(b"data");
+    wav.extend(bytes.to_le_bytes());
+    wav.resize(wav.len() + bytes as usize, 0);
+    wav
 }
 
 fn account_line(account: &Account<'_>) -> String {

@@ -39,7 +39,8 @@ pub(super) fn node_toml(spec: &WorldSpec, plan: &AddressPlan, region: &str, host
 
 /// The phones of a region, and whom the world adds.
 fn trusted(spec: &WorldSpec, region: &str, home: u8) -> Vec<String> {
-    let more = spec.regions.iter().filter(|other| other.name == region).flat_map(|other| other.trusted.clone());
+    let more =
+        spec.regions.iter().filter(|other| other.name == region).flat_map(|other| other.trusted.clone());
     [format!("127.{home}.0.0/24")].into_iter().chain(more).collect()
 }
 

@@ -9,7 +9,6 @@ use super::{
     target::{Goal, Target, edge_goal, flow_goal},
     view::View,
 };
-use crate::location::address_of_record;
 use ringway_router::Region;
 use ringway_sip::{Message, Method, Name, NameAddr, Peer, Transport, Uri};
 
@@ -131,9 +130,9 @@ pub fn decide(
         let goal = if site.names.is_ours(&uri) { Err(Refusal::NotFound) } else { edge_goal(&uri, site) };
         return goal.map(Target::to).map(forward);
     }
-    match address_of_record(&uri) {
-        Some(aor) if uri.user.is_some() && site.names.is_ours(&uri) => Ok(Decision::Locate { aor, pops }),
-        Some(_) | None => by_dial_plan(request, source, site).map(forward),
+    match site.names.address_of_record(&uri) {
+        Some(aor) => Ok(Decision::Locate { aor, pops }),
+        None => by_dial_plan(request, source, site).map(forward),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The mesh's names: a region is the SIP host `<region>.<mesh-domain>`, and inside the mesh that name is an address.
 
 use super::flow::Flow;
+use crate::location::address_of_record;
 use ringway_router::Region;
 use ringway_sip::{Peer, Transport, Uri};
 use std::net::SocketAddr;
@@ -70,6 +71,15 @@ impl Names {
             || self.is_own_address(uri)
     }
 
+    /// The address-of-record that `uri` is a way to write, if the mesh answers for its host: one person has one, whether
+    /// called at the mesh's domain, at a region, or at this node's address.
+    #[must_use]
+    pub fn address_of_record(&self, uri: &Uri<'_>) -> Option<String> {
+        let canonical = address_of_record(uri).filter(|_| self.is_ours(uri))?;
+        let (user, _) = canonical.split_once('@')?;
+        Some(format!("{user}@{}", self.mesh_domain))
+    }
+
     fn is_own_address(&self, uri: &Uri<'_>) -> bool {
         address_of(uri).is_some_and(|address| self.own.contains(&address))
     }
@@ -96,6 +106,24 @@ pub fn address_of(uri: &Uri<'_>) -> Option<SocketAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_person_has_one_address_of_record() {
+        let own = "192.0.2.1:5060".parse().unwrap();
+        let names = Names::new("mesh.example", "us-west-2".parse().unwrap(), vec![own]);
+        let aor = |text: &str| names.address_of_record(&Uri::parse(text).unwrap());
+        for text in [
+            "sip:bob@Mesh.Example",
+            "sip:bob@us-east-1.mesh.example;x=y",
+            "sip:bob@192.0.2.1",
+            "sip:b%6fb@mesh.example",
+        ] {
+            assert_eq!(aor(text).as_deref(), Some("sip:bob@mesh.example"), "{text}");
+        }
+        for text in ["sip:bob@192.0.2.2", "sip:bob@elsewhere.example", "sip:mesh.example", "tel:+1201"] {
+            assert_eq!(aor(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn an_address_over_udp_unless_it_says_tcp() {

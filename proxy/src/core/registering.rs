@@ -17,10 +17,11 @@ const FLOW_TIMER_S: u32 = 120;
 impl Proxy {
     /// Reads it, and asks for what it wants.
     pub(super) fn on_register(&mut self, now: Instant, id: ServerId, request: Message, from: Peer) {
-        let registration = match Registration::read(&request, &self.engine.site.registrar) {
-            Ok(registration) => registration,
-            Err(rejection) => return self.engine.reject(now, id, &request, from, &rejection),
-        };
+        let registration =
+            match Registration::read(&request, &self.engine.site.names, &self.engine.site.registrar) {
+                Ok(registration) => registration,
+                Err(rejection) => return self.engine.reject(now, id, &request, from, &rejection),
+            };
         let mut change = registration.change.clone();
         if change.path.is_empty() {
             // RFC 5626 §5.1: who registers here without anybody between is reached by the flow by which it came.

@@ -1,7 +1,8 @@
 //! The registrar of a region (RFC 3261 §10.3, RFC 3327, RFC 5626 §6): reads a REGISTER and words its answer. The
 //! bindings themselves are kept by [`crate::location`].
 
-use crate::location::{Binding, Change, Contacts, Refused, Unfit, Wish, address_of_record};
+use super::names::Names;
+use crate::location::{Binding, Change, Contacts, Refused, Unfit, Wish};
 use ringway_sip::{Message, Name, NameAddr};
 
 /// What the registrar grants.
@@ -39,6 +40,8 @@ pub struct Registration {
 pub enum Rejection {
     /// A header that cannot be read, or that may not stand there.
     BadRequest(&'static str),
+    /// The address-of-record is not one of the mesh.
+    NotFound,
     /// More contacts than allowed.
     TooManyContacts,
     /// Options that we do not know, as a list.
@@ -61,6 +64,7 @@ impl Rejection {
     pub fn status(&self) -> (u16, &'static str) {
         match self {
             Self::BadRequest(_) => (400, "Bad Request"),
+            Self::NotFound => (404, "Not Found"),
             Self::TooManyContacts => (403, "Too Many Contacts"),
             Self::BadExtension(_) => (420, "Bad Extension"),
             Self::IntervalTooBrief(_) => (423, "Interval Too Brief"),
@@ -78,6 +82,7 @@ impl Rejection {
             Self::BadExtension(options) => Some((Name::Unsupported, options.clone())),
             Self::IntervalTooBrief(expires_s_min) => Some((Name::MinExpires, expires_s_min.to_string())),
             Self::BadRequest(_)
+            | Self::NotFound
             | Self::TooManyContacts
             | Self::OutOfOrder
             | Self::Full
@@ -110,12 +115,13 @@ impl Registration {
     ///
     /// # Errors
     /// A [`Rejection`] to answer with.
-    pub fn read(request: &Message, settings: &Settings) -> Result<Self, Rejection> {
+    pub fn read(request: &Message, names: &Names, settings: &Settings) -> Result<Self, Rejection> {
         let unknown: Vec<&str> = request.values(Name::Require).filter(|option| !is_known(option)).collect();
         if !unknown.is_empty() {
             return Err(Rejection::BadExtension(unknown.join(", ")));
         }
-        let aor = address_of_record(&request.to().uri).ok_or(Rejection::BadRequest("To"))?;
+        // RFC 3261 §10.3 step 5: nobody registers here who is at home elsewhere.
+        let aor = names.address_of_record(&request.to().uri).ok_or(Rejection::NotFound)?;
         let named = |option: &str| {
             let mut all = request.values(Name::Supported).chain(request.values(Name::Require));
             all.any(|value| value.eq_ignore_ascii_case(option))

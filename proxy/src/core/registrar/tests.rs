@@ -1,6 +1,7 @@
 //! REGISTER requests as phones write them, and what they are told.
 
 use super::{Registration, Rejection, Settings, answer};
+use crate::core::names::Names;
 use crate::location::{Contacts, Limits, Store, Wish};
 use ringway_sip::Message;
 
@@ -10,7 +11,8 @@ fn read(lines: &str) -> Result<Registration, Rejection> {
          To: <sip:%61@H;x=y>\r\nCall-ID: c\r\nCSeq: 7 REGISTER\r\nMax-Forwards: 70\r\n{lines}Content-Length: 0\r\n\r\n"
     );
     let message = Message::parse(text.into(), &ringway_sip::Limits::default()).unwrap();
-    Registration::read(&message, &Settings::default())
+    let names = Names::new("h", "us-west-2".parse().unwrap(), Vec::new());
+    Registration::read(&message, &names, &Settings::default())
 }
 
 fn wishes(lines: &str) -> Vec<Wish> {
