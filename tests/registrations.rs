@@ -11,11 +11,13 @@ use ringway_proto::mesh::{
 use serde_json::Value;
 use std::{
     fs,
+    net::SocketAddr,
     process::{Command, Stdio},
     time::Duration,
 };
 use support::{binary, metric, world};
 use tokio::{
+    net::UdpSocket,
     sync::mpsc,
     time::{interval, timeout},
 };
@@ -64,6 +66,47 @@ async fn a_binding_reaches_all_nodes_and_the_one_that_comes_back() {
         .expect("the binary runs");
     assert_eq!(listed(ohio, &[]).await[0]["contact"], "sip:alice@192.0.2.1", "its own, from the others");
     world.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_phone_that_registers_in_one_region_is_known_in_all_until_it_leaves() {
+    let world = world(9).await;
+    let oregon = world.node("us-west-2", 1).expect("the whitepaper has it");
+    let virginia = world.node("us-east-1", 1).expect("the whitepaper has it");
+    let home = world.region("us-west-2").expect("the whitepaper has it").phone();
+    let phone = UdpSocket::bind((*home.ip(), 0)).await.expect("a free port");
+
+    let granted = register(&phone, oregon, 1, 600).await;
+    assert!(granted.starts_with("SIP/2.0 200 ") && granted.contains(";expires=600"), "{granted}");
+    let list = listed(virginia, &["--aor", "sip:carol@lab.ringway.example"]).await;
+    let contact = format!("sip:carol@{}", phone.local_addr().expect("it is bound"));
+    assert_eq!(
+        (list[0]["contact"].as_str(), list[0]["region"].as_str()),
+        (Some(&*contact), Some("us-west-2"))
+    );
+    let brief = register(&phone, oregon, 2, 5).await;
+    assert!(brief.starts_with("SIP/2.0 423 ") && brief.contains("Min-Expires: 60"), "{brief}");
+
+    let gone = register(&phone, oregon, 3, 0).await;
+    assert!(gone.starts_with("SIP/2.0 200 ") && !gone.contains("Contact:"), "{gone}");
+    until(|| async { verb(virginia, &[]) == Some(Value::Array(Vec::new())) }).await;
+    world.shutdown().await;
+}
+
+/// Registers carol and returns the answer.
+async fn register(phone: &UdpSocket, node: &Node, cseq: u32, expires_s: u32) -> String {
+    let at = phone.local_addr().expect("it is bound");
+    let request = format!(
+        "REGISTER sip:lab.ringway.example SIP/2.0\r\nVia: SIP/2.0/UDP {at};rport;branch=z9hG4bKr{cseq}\r\n\
+         Max-Forwards: 70\r\nFrom: <sip:carol@lab.ringway.example>;tag=1\r\n\
+         To: <sip:carol@lab.ringway.example>\r\nCall-ID: carol\r\nCSeq: {cseq} REGISTER\r\n\
+         Contact: <sip:carol@{at}>\r\nExpires: {expires_s}\r\nContent-Length: 0\r\n\r\n"
+    );
+    phone.send_to(request.as_bytes(), SocketAddr::from(node.sip())).await.expect("loopback takes it");
+    let mut buffer = vec![0; 65_535];
+    let answer = timeout(LIMIT, phone.recv_from(&mut buffer)).await.expect("an answer comes");
+    let (length, _) = answer.expect("the socket is well");
+    String::from_utf8_lossy(&buffer[..length]).into_owned()
 }
 
 /// What the verb prints, once it is more than nothing.
