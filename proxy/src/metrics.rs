@@ -124,12 +124,7 @@ impl Metrics {
             policy_revision: gauge(r, "policy_revision", "Revision of the active policy")?,
             nodes_live: gauge(r, "nodes_live", "Nodes that are heard of, this one included")?,
             streams_open: gauge(r, "mesh_streams_open", "Streams to other nodes")?,
-            registrations_active: int_gauges(
-                r,
-                "registrations_active",
-                "Bindings that have not ended",
-                &["region"],
-            )?,
+            registrations_active: int_gauges(r, "registrations_active", "Live bindings", &["region"])?,
             link_up: int_gauges(r, "link_up", "1 while the link carries", &["from", "to"])?,
             link_rtt: gauges(r, "link_rtt_seconds", "Median round trip", &["from", "to"])?,
             link_loss: gauges(r, "link_loss_ratio", "Loss one way, as the router takes it", &["from", "to"])?,
