@@ -16,6 +16,7 @@ pub mod overload;
 mod patience;
 pub mod plan;
 pub mod question;
+mod ration;
 pub mod refusal;
 mod registering;
 pub mod registrar;
@@ -37,6 +38,7 @@ use output::{Dropped, Note, Output};
 use overload::{Overload, Proofs};
 use patience::Patience;
 use question::{Answer, Ticket};
+use ration::Ration;
 use ringway_sip::{ClientId, Layer, Message, ParseError, Peer, ServerId, Skeleton, Transport, transaction};
 use site::Site;
 use std::{
@@ -45,6 +47,9 @@ use std::{
     time::{Duration, Instant},
 };
 use view::View;
+
+/// Answers to what does not parse. More are not read by whoever sends so much of it.
+const SCOLDINGS_A_SECOND: u32 = 100;
 
 /// One thing that happens to the proxy.
 #[derive(Debug, Clone)]
@@ -76,6 +81,7 @@ pub struct Proxy {
     tokens: HashMap<Token, Key>,
     /// Requests of the edge that are under way, by what their copies share with them.
     identities: HashMap<u64, Key>,
+    scoldings: Ration,
     count: u64,
 }
 
@@ -105,6 +111,7 @@ impl Proxy {
             servers: HashMap::new(),
             tokens: HashMap::new(),
             identities: HashMap::new(),
+            scoldings: Ration::new(SCOLDINGS_A_SECOND),
             count: 0,
         }
     }
@@ -174,25 +181,26 @@ impl Proxy {
 
     fn on_message(&mut self, now: Instant, from: Peer, bytes: &Bytes) {
         let source = Source::of(from, &self.engine.site, &self.engine.view);
+        if source == Source::Stranger {
+            // Whatever it is: nobody whom we do not know costs us more than a look at the address.
+            let is_response = bytes.starts_with(b"SIP/");
+            let why = if is_response { Dropped::StrangerResponse } else { Dropped::StrangerRequest };
+            return self.engine.note(Note::Dropped(why));
+        }
         let message = match Message::parse(bytes.clone(), &self.engine.site.limits) {
             Ok(message) => message,
             Err(ParseError::KeepAlive) => return,
-            Err(error) => return self.on_malformed(from, source, bytes, error),
+            Err(error) => return self.on_malformed(now, from, bytes, error),
         };
-        match (source, message.is_request()) {
-            (Source::Stranger, true) => self.engine.note(Note::Dropped(Dropped::StrangerRequest)),
-            (Source::Stranger, false) => self.engine.note(Note::Dropped(Dropped::StrangerResponse)),
-            (Source::Mesh | Source::Edge, _) => {
-                let message = strict::undo(&message, &self.engine.site.names).unwrap_or(message);
-                self.engine.layer.receive(now, from, message);
-            }
-        }
+        let message = strict::undo(&message, &self.engine.site.names).unwrap_or(message);
+        self.engine.layer.receive(now, from, message);
     }
 
-    /// What does not parse is dropped; one of ours is told why, where it can be told at all, so that it stops.
-    fn on_malformed(&mut self, from: Peer, source: Source, bytes: &[u8], error: ParseError) {
+    /// What does not parse is dropped; its sender is told why, where it can be told at all, so that it stops. One that
+    /// does not stop is not told each time.
+    fn on_malformed(&mut self, now: Instant, from: Peer, bytes: &[u8], error: ParseError) {
         self.engine.note(Note::Dropped(Dropped::Malformed(error)));
-        if source == Source::Stranger {
+        if !self.scoldings.spend(now) {
             return;
         }
         let Some(skeleton) = Skeleton::read(bytes) else { return };
