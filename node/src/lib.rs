@@ -1,4 +1,4 @@
-//! What every role of a node needs to run: strict configuration, identity in the mesh, the one
+//! What every role of a node needs to run: strict configuration, identity in the mesh, TLS with others, the one
 //! clock, logs without people in them, metrics over HTTP, and an orderly end.
 
 pub mod chance;
@@ -9,3 +9,4 @@ pub mod http;
 pub mod identity;
 pub mod log;
 pub mod phase;
+pub mod tls;
