@@ -5,7 +5,7 @@ use ringway_node::{
     dns::Dns,
 };
 use ringway_proxy::{
-    config::{Admin, Dial, Edge, Mesh, Overload, PolicySection, Registrar, Sip},
+    config::{Admin, Dial, Edge, Mesh, Overload, PolicySection, Registrar, Sip, TlsSection},
     service,
 };
 use ringway_router::Settings;
@@ -51,6 +51,7 @@ impl File {
         for path in [&mut this.mesh.certificate, &mut this.mesh.key, &mut this.mesh.authority]
             .into_iter()
             .chain(&mut this.policy.file)
+            .chain(this.sip.tls.iter_mut().flat_map(TlsSection::paths_mut))
         {
             *path = folder.join(&*path);
         }

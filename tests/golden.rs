@@ -212,6 +212,7 @@ fn metrics() -> String {
     }
     metrics.transactions(0).set(1);
     metrics.sip_connection_closed("idle");
+    metrics.sip_connections("tcp").inc();
     metrics.probe_dropped("stranger");
     metrics.mesh_refused("forged");
     metrics.registrations_active.with_label_values(&["us-west-2"]).set(1);

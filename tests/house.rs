@@ -24,11 +24,12 @@ const LINES_MEDIAN: usize = 220;
 type Keys = BTreeMap<String, BTreeSet<String>>;
 
 /// Where the configuration's structs stand.
-const CONFIG_SOURCES: [&str; 5] = [
+const CONFIG_SOURCES: [&str; 6] = [
     "node/src/config.rs",
     "node/src/dns/settings.rs",
-    "proxy/src/config.rs",
+    "proxy/src/config/mod.rs",
     "proxy/src/config/registrar.rs",
+    "proxy/src/config/sip.rs",
     "router/src/settings.rs",
 ];
 
@@ -85,8 +86,8 @@ fn every_example_of_a_configuration_is_good() {
 #[test]
 fn an_example_with_a_typo_is_refused_with_its_line() {
     let (_, good) = examples("[node]").swap_remove(0);
-    let line = 1 + good.lines().position(|line| line.starts_with("[sip]")).expect("the example has [sip]");
-    let output = check("typo", &good.replace("[sip]", "[spi]"));
+    let line = 1 + good.lines().position(|line| line.starts_with("[edge]")).expect("the example has [edge]");
+    let output = check("typo", &good.replace("[edge]", "[egde]"));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && said.contains(&format!("node.toml:{line}:")), "{said}");
 }
@@ -210,15 +211,23 @@ fn config_keys() -> Keys {
     let sources: Vec<String> = CONFIG_SOURCES.iter().map(|name| file(name).text).collect();
     let sections = fields(&file("src/config.rs").text, "File");
     assert!(sections.len() > 5, "the scan of src/config.rs finds too little: {sections:?}");
-    let keys_of = |kind: &str| {
-        let name = kind.trim_start_matches("Vec<").trim_end_matches('>');
-        let found = sources.iter().map(|text| fields(text, name)).find(|found| !found.is_empty());
-        found
-            .unwrap_or_else(|| panic!("struct {name} is in none of {CONFIG_SOURCES:?}"))
-            .into_keys()
-            .collect()
+    let fields_of = |kind: &str| {
+        let name = kind.trim_start_matches("Vec<").trim_start_matches("Option<").trim_end_matches('>');
+        sources.iter().map(|text| fields(text, name)).find(|found| !found.is_empty())
     };
-    sections.iter().map(|(section, kind)| (section.clone(), keys_of(kind))).collect()
+    let mut keys = Keys::new();
+    for (section, kind) in &sections {
+        let found = fields_of(kind);
+        let found = found.unwrap_or_else(|| panic!("struct {kind} is in none of {CONFIG_SOURCES:?}"));
+        // A key whose value is a struct of ours is a section of its own: `[sip.tls]`.
+        for (key, kind) in found {
+            match fields_of(&kind) {
+                Some(inner) => keys.insert(format!("{section}.{key}"), inner.into_keys().collect()).map(drop),
+                None => keys.entry(section.clone()).or_default().insert(key).then_some(()),
+            };
+        }
+    }
+    keys
 }
 
 /// The keys of a struct as serde reads them, and their types. Empty when the struct is not in this text.
@@ -264,16 +273,21 @@ fn check(place: &str, text: &str) -> Output {
     let name: String = place.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("house").join(name);
     fs::create_dir_all(&folder).expect("a folder for the example");
-    let value = |key: &str| {
-        let line = text.lines().find(|line| line.split('=').next().is_some_and(|found| found.trim() == key));
-        line.and_then(|line| line.split('"').nth(1)).unwrap_or_else(|| panic!("{place}: no {key}"))
+    let values = |key: &str| {
+        let lines =
+            text.lines().filter(move |line| line.split('=').next().is_some_and(|found| found.trim() == key));
+        lines.filter_map(|line| line.split('"').nth(1)).collect::<Vec<_>>()
     };
+    let value = |key: &str| *values(key).first().unwrap_or_else(|| panic!("{place}: no {key}"));
     let (authority, certificate, key) = papers_of(value("mesh_domain"), value("region"), value("name"));
     for (named, pem) in [("authority", authority), ("certificate", certificate), ("key", key)] {
-        let path = folder.join(value(named));
-        fs::create_dir_all(path.parent().expect("a file stands in a folder"))
-            .expect("a folder for PEM files");
-        fs::write(path, pem).expect("a PEM file");
+        // Those of `[sip.tls]`, where an example has it, as well as those of `[mesh]`.
+        for name in values(named) {
+            let path = folder.join(name);
+            fs::create_dir_all(path.parent().expect("a file stands in a folder"))
+                .expect("a folder for PEM files");
+            fs::write(path, &pem).expect("a PEM file");
+        }
     }
     let config = folder.join("node.toml");
     fs::write(&config, text).expect("the example as a file");

@@ -36,6 +36,7 @@ pub struct Metrics {
     transactions: IntGaugeVec,
     kernel_dropped: IntCounter,
     hand_over_dropped: IntCounter,
+    connections: IntGaugeVec,
     connections_closed: IntCounterVec,
     /// Epoch of the active route table.
     pub route_epoch: IntGauge,
@@ -114,6 +115,7 @@ impl Metrics {
                 "sip_hand_over_dropped_total",
                 "Datagrams that a worker had no room for",
             )?,
+            connections: int_gauges(r, "sip_connections_active", "Connections at present", &["transport"])?,
             connections_closed: counters(
                 r,
                 "sip_connections_closed_total",
@@ -204,7 +206,13 @@ impl Metrics {
         self.send_failed.inc();
     }
 
-    /// A connection of SIP over TCP ended, or was not made.
+    /// Connections over `transport` that stand or are being made.
+    #[must_use]
+    pub fn sip_connections(&self, transport: &str) -> IntGauge {
+        self.connections.with_label_values(&[transport])
+    }
+
+    /// A connection of SIP ended, or was not made.
     pub fn sip_connection_closed(&self, reason: &str) {
         self.connections_closed.with_label_values(&[reason]).inc();
     }

@@ -1,16 +1,26 @@
 //! The proxy role of a node: binds everything, starts everything, and ends when anything fails for good.
 
+mod bind;
+
 use crate::{
     admin,
     config::{Admin, Dial, Edge, Mesh, Overload, PolicySection, Registrar, Sip},
     control::{self, ActivePolicy, Control, Facts, Handle, NotApplied},
-    core::{Proxy, dial::DialPlan, names::Names, site::Site, view::View},
+    core::{
+        Proxy,
+        dial::{DialPlan, Entry, Next},
+        names::Names,
+        site::Site,
+        sockets::Sockets,
+        view::View,
+    },
     location::Directory,
     mesh::{dialer::Dialer, server},
     metrics::Metrics,
     probe::{self, service::Roster, session::Pace},
     worker,
 };
+use bind::Listeners;
 use ringway_node::{
     chance,
     clock::Clock,
@@ -19,15 +29,12 @@ use ringway_node::{
     http::{self, Windows},
     identity::{Authority, Identity, IdentityError},
     phase::{Life, Phase, reached},
+    tls::{Tls, TlsError},
 };
 use ringway_router::{NodeId, Router, Settings};
-use ringway_sip::{Limits, Timing};
+use ringway_sip::{Timing, Transport};
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
-use tokio::{
-    net::{TcpListener, UdpSocket},
-    sync::watch,
-    task::JoinSet,
-};
+use tokio::{sync::watch, task::JoinSet};
 
 /// The configuration of a proxy node, checked and with its paths made absolute.
 #[derive(Debug, Clone)]
@@ -67,6 +74,9 @@ pub enum ServiceError {
     /// Certificate, key, or authority.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// Certificate, key, or authority of SIP over TLS.
+    #[error("sip.tls: {0}")]
+    Tls(#[from] TlsError),
     /// The certificate is somebody else's.
     #[error("{}: this certificate is for {found}, not for {wanted}", file.display())]
     NotOurs {
@@ -114,8 +124,8 @@ pub fn check(config: &Config, clock: Clock) -> Result<(), ServiceError> {
 /// # Errors
 /// When it cannot start, or one of its parts fails for good.
 pub async fn run(config: Config, clock: Clock, life: Life) -> Result<(), ServiceError> {
-    let Prepared { facts, site, policy, resolver } = prepare(&config, clock)?;
-    let listeners = Listeners::bind(&config).await?;
+    let Prepared { facts, site, policy, resolver, tls } = prepare(&config, clock)?;
+    let listeners = Listeners::bind(&config, tls).await?;
     let patience = config.mesh.node_expiry();
     let home = facts.own.region.clone();
 
@@ -182,9 +192,6 @@ pub async fn run(config: Config, clock: Clock, life: Life) -> Result<(), Service
     failed
 }
 
-/// The largest message that is taken: with what a proxy adds it still is a datagram (65,507 bytes over IPv4).
-const MESSAGE_BYTES: usize = 64_000;
-
 /// How long the streams have to carry the last word out.
 const LAST_WORD: Duration = Duration::from_millis(100);
 
@@ -200,6 +207,7 @@ struct Prepared {
     facts: Facts,
     site: Site,
     policy: ActivePolicy,
+    tls: Option<Tls>,
 }
 
 fn prepare(config: &Config, clock: Clock) -> Result<Prepared, ServiceError> {
@@ -222,14 +230,18 @@ fn prepare(config: &Config, clock: Clock) -> Result<Prepared, ServiceError> {
     }
 
     let policy = Arc::new(control::load_policy(config.policy.file.as_deref())?);
-    let dial = config.dial.iter().map(Dial::entry).collect::<Result<_, _>>().map_err(unsound)?;
-    let sent_by = config.sip.advertise.unwrap_or(config.sip.listen);
+    let dial: Vec<_> = config.dial.iter().map(Dial::entry).collect::<Result<_, _>>().map_err(unsound)?;
+    let tls = tls(&config.sip, &dial)?;
+    let further = config.sip.socket.iter();
+    let sockets = Sockets::new(config.sip.sent_by(), further.clone().map(|at| (at.transport, at.sent_by())));
+    let listening = [config.sip.listen].into_iter().chain(further.map(|socket| socket.listen));
+    let addresses = sockets.addresses().chain(listening).collect();
     let site = Site {
-        names: Names::new(&config.node.mesh_domain, own.region.clone(), vec![config.sip.listen, sent_by]),
-        sent_by,
+        names: Names::new(&config.node.mesh_domain, own.region.clone(), addresses),
+        sockets,
         edge: config.edge.trusted.clone(),
         dial: DialPlan::new(dial),
-        limits: Limits { message_bytes: MESSAGE_BYTES, ..Limits::default() },
+        limits: config.sip.limits.limits(),
         timing: Timing::default(),
         hop_timeout: Duration::from_millis(config.sip.hop_timeout_ms),
         edge_timeout: Duration::from_millis(config.sip.edge_timeout_ms),
@@ -239,12 +251,13 @@ fn prepare(config: &Config, clock: Clock) -> Result<Prepared, ServiceError> {
         flow_secret: chance::seed(),
         timer_c: Duration::from_secs(config.sip.timer_c_s),
         overload: config.overload.settings(clock.start_unix_us() / 1_000_000),
+        idle: Duration::from_secs(config.sip.streams.idle_timeout_s),
     };
     let facts = Facts {
         own,
         zone: config.node.zone.clone(),
         version: env!("CARGO_PKG_VERSION"),
-        sip: sent_by,
+        sip: config.sip.sent_by(),
         probe: config.mesh.probe_listen,
         identity,
         authority,
@@ -252,7 +265,23 @@ fn prepare(config: &Config, clock: Clock) -> Result<Prepared, ServiceError> {
         policy_file: config.policy.file.clone(),
     };
     let resolver = resolver(&config.dns)?;
-    Ok(Prepared { resolver, facts, site, policy: ActivePolicy { policy, since_unix_us: clock.unix_us() } })
+    let policy = ActivePolicy { policy, since_unix_us: clock.unix_us() };
+    Ok(Prepared { resolver, facts, site, policy, tls })
+}
+
+/// The papers for SIP over TLS, and whether they do for what the dial plan wants.
+fn tls(sip: &Sip, dial: &[Entry]) -> Result<Option<Tls>, ServiceError> {
+    let tls = sip.tls.as_ref().map(|tls| Tls::load(tls.files(), tls.client_certificates)).transpose()?;
+    let over_tls = |next: &Next| match next {
+        Next::At(peer) => peer.transport == Transport::Tls,
+        Next::Named(host) => host.transport == Some(Transport::Tls),
+    };
+    let can_call = tls.as_ref().is_some_and(|tls| tls.client.is_some());
+    if !can_call && dial.iter().flat_map(|entry| &entry.next).any(over_tls) {
+        let why = "needed to deliver over TLS, as a [[dial]] says".into();
+        return Err(ServiceError::Config("sip.tls.authority", why));
+    }
+    Ok(tls)
 }
 
 /// Without a DNS server to ask the node does what it can: hosts that are addresses.
@@ -274,34 +303,4 @@ fn own_id(node: &Node) -> Result<NodeId, ServiceError> {
         region: region.map_err(|error| ServiceError::Config("node.region", format!("{error}")))?,
         node: name.map_err(|error| ServiceError::Config("node.name", format!("{error}")))?,
     })
-}
-
-/// Every socket, bound before anything starts: a taken port is an error at start.
-struct Listeners {
-    sip: worker::Sockets,
-    reflector: UdpSocket,
-    prober: UdpSocket,
-    mesh: TcpListener,
-    admin: TcpListener,
-    metrics: TcpListener,
-}
-
-impl Listeners {
-    async fn bind(config: &Config) -> Result<Self, ServiceError> {
-        let failed = |what, address| move |source| ServiceError::Bind { what, address, source };
-        let (sip, mesh, probe) = (config.sip.listen, config.mesh.listen, config.mesh.probe_listen);
-        let (admin, metrics) = (config.admin.listen, config.metrics.listen);
-        let asking = SocketAddr::new(probe.ip(), 0);
-        Ok(Self {
-            sip: worker::Sockets {
-                datagrams: worker::bind(sip, config.sip.worker_count()).map_err(failed("sip.listen", sip))?,
-                connections: TcpListener::bind(sip).await.map_err(failed("sip.listen", sip))?,
-            },
-            reflector: UdpSocket::bind(probe).await.map_err(failed("mesh.probe_listen", probe))?,
-            prober: UdpSocket::bind(asking).await.map_err(failed("mesh.probe_listen", asking))?,
-            mesh: TcpListener::bind(mesh).await.map_err(failed("mesh.listen", mesh))?,
-            admin: TcpListener::bind(admin).await.map_err(failed("admin.listen", admin))?,
-            metrics: http::bind(metrics).await.map_err(failed("metrics.listen", metrics))?,
-        })
-    }
 }

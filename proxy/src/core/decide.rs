@@ -217,6 +217,8 @@ pub fn by_dial_plan(request: &Message, source: Source, site: &Site) -> Result<Ta
 
 fn routable_uri(request: &Message) -> Result<Uri<'_>, Refusal> {
     let uri = Uri::parse(request.uri()).map_err(|_| Refusal::BadRequest("Request-URI"))?;
+    // `sips` means TLS on every hop (RFC 5630 §3), and the hops of the mesh are UDP: we cannot keep that promise, whatever
+    // the edge speaks.
     if uri.scheme.eq_ignore_ascii_case("sip") { Ok(uri) } else { Err(Refusal::UnsupportedScheme) }
 }
 

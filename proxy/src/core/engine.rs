@@ -58,8 +58,6 @@ pub(super) enum Asked {
 /// See the module.
 pub(super) struct Engine {
     pub(super) site: Arc<Site>,
-    /// The sent-by of our Via, as it is written: a message without this text has not been here.
-    pub(super) own_via: String,
     pub(super) view: Arc<View>,
     pub(super) mint: Mint,
     pub(super) layer: Layer,

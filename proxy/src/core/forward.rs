@@ -95,12 +95,13 @@ impl Passage<'_> {
     }
 
     fn via(&self, site: &Site) -> String {
-        let mut via = format!(
-            "SIP/2.0/{} {};rport;branch={}",
-            self.leg.to.transport.in_via(),
-            site.sent_by,
-            self.branch
-        );
+        let to = &self.leg.to;
+        let (transport, sent_by) = (to.transport.in_via(), site.sockets.toward(to));
+        let mut via = format!("SIP/2.0/{transport} {sent_by};rport;branch={}", self.branch);
+        if to.transport.is_reliable() {
+            // RFC 5923 §5: the other side may send its requests over this connection, too.
+            via.push_str(";alias");
+        }
         if site.overload.enabled {
             via.push_str(wire::ANNOUNCEMENT);
         }

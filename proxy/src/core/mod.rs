@@ -10,6 +10,7 @@ pub mod dial;
 mod engine;
 pub mod flow;
 pub mod forward;
+mod keepalive;
 pub mod names;
 pub mod output;
 pub mod overload;
@@ -22,7 +23,9 @@ mod registering;
 pub mod registrar;
 mod request;
 pub mod site;
+pub mod sockets;
 mod strict;
+mod stun;
 pub mod target;
 mod told;
 mod upstream;
@@ -91,7 +94,6 @@ impl Proxy {
     pub fn new(site: Arc<Site>, view: Arc<View>, seed: u64) -> Self {
         let engine = Engine {
             layer: Layer::with_seed(site.timing, seed),
-            own_via: site.sent_by.to_string(),
             overload: Overload::new(site.overload),
             proofs: Proofs::default(),
             site,
@@ -187,12 +189,18 @@ impl Proxy {
             let why = if is_response { Dropped::StrangerResponse } else { Dropped::StrangerRequest };
             return self.engine.note(Note::Dropped(why));
         }
+        if let (Source::Edge, Transport::Udp, Some(bytes)) =
+            (source, from.transport, stun::answer(bytes, from.address))
+        {
+            return self.engine.out.push_back(Output::Send { to: from, bytes });
+        }
         let message = match Message::parse(bytes.clone(), &self.engine.site.limits) {
             Ok(message) => message,
             Err(ParseError::KeepAlive) => return,
             Err(error) => return self.on_malformed(now, from, bytes, error),
         };
         let message = strict::undo(&message, &self.engine.site.names).unwrap_or(message);
+        let message = keepalive::grant(&message, from, source, &self.engine.site).unwrap_or(message);
         self.engine.layer.receive(now, from, message);
     }
 

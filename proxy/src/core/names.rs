@@ -86,21 +86,24 @@ impl Names {
 }
 
 /// The peer in a URI whose host is an IP address: over UDP, unless it says otherwise (RFC 3263 §4.1). `None` also for a
-/// transport that is not spoken.
+/// transport that is not spoken, and for `sips`: that means TLS on every hop (RFC 5630 §3), and the hops of the mesh are UDP.
 #[must_use]
 pub fn peer_of(uri: &Uri<'_>) -> Option<Peer> {
-    let transport = match uri.params.find("transport").flatten() {
-        None => Transport::Udp,
-        Some(text) => Transport::parse(text).filter(|transport| *transport != Transport::Tls)?,
-    };
-    let port = uri.port.unwrap_or(transport.default_port());
-    Some(Peer::new(transport, SocketAddr::new(uri.ip()?, port)))
+    let address = address_of(uri)?;
+    let transport = transport_of(uri).filter(|_| uri.scheme.eq_ignore_ascii_case("sip"))?;
+    Some(Peer::new(transport, address))
 }
 
 /// The socket address in a URI whose host is an IP address, with the default port of RFC 3261 §19.1.2.
 #[must_use]
 pub fn address_of(uri: &Uri<'_>) -> Option<SocketAddr> {
-    Some(SocketAddr::new(uri.ip()?, uri.port.unwrap_or(5060)))
+    let transport = transport_of(uri)?;
+    Some(SocketAddr::new(uri.ip()?, uri.port.unwrap_or(transport.default_port())))
+}
+
+/// What a URI says of its transport; `None` for one that is not spoken.
+fn transport_of(uri: &Uri<'_>) -> Option<Transport> {
+    uri.params.find("transport").flatten().map_or(Some(Transport::Udp), Transport::parse)
 }
 
 #[cfg(test)]
@@ -126,11 +129,12 @@ mod tests {
     }
 
     #[test]
-    fn an_address_over_udp_unless_it_says_tcp() {
+    fn an_address_over_udp_unless_it_says_otherwise() {
         let peer = |text: &str| peer_of(&Uri::parse(text).unwrap()).map(|peer| peer.to_string());
         assert_eq!(peer("sip:a@192.0.2.1"), Some("udp:192.0.2.1:5060".into()));
         assert_eq!(peer("sip:[2001:db8::1]:5070;transport=TCP"), Some("tcp:[2001:db8::1]:5070".into()));
-        assert_eq!(peer("sip:192.0.2.1;transport=tls"), None, "not spoken yet");
+        assert_eq!(peer("sip:192.0.2.1;transport=tls"), Some("tls:192.0.2.1:5061".into()));
+        assert_eq!(peer("sips:192.0.2.1;transport=tcp"), None, "TLS on every hop is more than the mesh has");
         assert_eq!(peer("sip:192.0.2.1;transport=carrier-pigeon"), None);
         assert_eq!(peer("sip:pbx.example"), None, "a name is no address");
     }

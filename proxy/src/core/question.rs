@@ -57,9 +57,12 @@ pub struct Host {
 }
 
 impl Host {
-    /// Reads it off a URI. `None`: the transport is not one that we speak.
+    /// Reads it off a URI. `None`: the transport is not one that we speak, or it has to be safe on every hop (`sips`).
     #[must_use]
     pub fn of(uri: &Uri<'_>) -> Option<Self> {
+        if uri.scheme.eq_ignore_ascii_case("sips") {
+            return None;
+        }
         let transport = match uri.params.find("transport").flatten() {
             None => None,
             Some(text) => Some(Transport::parse(text)?),

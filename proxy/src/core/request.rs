@@ -167,7 +167,7 @@ impl Proxy {
         let (site, view) = (&self.engine.site, &self.engine.view);
         let mark = LoopMark::of(identity);
         // RFC 3261 §16.3 step 4: our Via with the same mark is a loop, with another one a spiral.
-        let own = memmem::find(request.raw(), self.engine.own_via.as_bytes()).is_some();
+        let own = site.sockets.may_stand_in(request.raw());
         if own && request.vias().flatten().any(|via| site.is_own_via(&via) && mark.is_in(via.branch())) {
             return Err(Refusal::Loop);
         }

@@ -1,13 +1,10 @@
 //! What does not change while the node runs: its place, its names, its edge, its dial plan, its patience.
 
-use super::{dial::DialPlan, flow::Flow, names::Names, overload, registrar};
+use super::{dial::DialPlan, flow::Flow, names::Names, overload, registrar, sockets::Sockets};
 use ipnet::IpNet;
 use ringway_router::NodeName;
 use ringway_sip::{Limits, Peer, Timing, Via};
-use std::{
-    net::{IpAddr, SocketAddr},
-    time::Duration,
-};
+use std::{net::IpAddr, time::Duration};
 
 /// The constants of one proxy.
 #[derive(Debug, Clone)]
@@ -15,7 +12,7 @@ pub struct Site {
     /// Region names and own addresses.
     pub names: Names,
     /// What stands in our Via: where responses come to.
-    pub sent_by: SocketAddr,
+    pub sockets: Sockets,
     /// Whose requests are taken in, and to whom requests are delivered.
     pub edge: Vec<IpNet>,
     /// The dial plan.
@@ -40,6 +37,8 @@ pub struct Site {
     pub timer_c: Duration,
     /// What is done under overload.
     pub overload: overload::Settings,
+    /// How long a connection may be idle before it is closed.
+    pub idle: Duration,
 }
 
 impl Site {
@@ -59,6 +58,6 @@ impl Site {
     /// Whether a Via is one that this node put on.
     #[must_use]
     pub fn is_own_via(&self, via: &Via<'_>) -> bool {
-        via.ip() == Some(self.sent_by.ip()) && via.port.unwrap_or(5060) == self.sent_by.port()
+        self.sockets.is_own_via(via)
     }
 }

@@ -1,29 +1,37 @@
-//! SIP over streams: who is connected, and the way to them. A worker gives a message to [`Streams`] and goes on; what
-//! comes, and what is lost, goes to the [`Event`]s.
+//! SIP over streams, TCP and TLS: who is connected, and the way to them. A worker gives a message to [`Streams`] and goes
+//! on; what comes, and what is lost, goes to the [`Event`]s.
 
+mod alias;
+mod handshake;
+mod hosts;
 mod line;
+pub mod listen;
+mod settings;
+mod table;
 #[cfg(test)]
 mod tests;
 
 use crate::control;
 use bytes::Bytes;
-use ringway_sip::{Limits, Peer, Transport, Way};
+use hosts::Hosts;
+use line::Line;
+use ringway_node::tls::Tls;
+use ringway_sip::{Peer, Transport, Way};
+use rustls::{ClientConfig, pki_types::ServerName};
 use std::{
-    collections::HashMap,
     io,
     net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
+use table::{Queue, Table};
 use tokio::{
     net::{TcpListener, TcpStream},
     runtime::Handle,
-    sync::mpsc,
-    time::timeout,
 };
 
-/// Messages that may wait for one connection. A peer that does not read so many is as good as gone.
-const QUEUE: usize = 1_024;
+pub use settings::Settings;
+
 /// How long to wait when the system has no descriptor for another connection.
 const BREATH: Duration = Duration::from_millis(100);
 
@@ -37,38 +45,8 @@ pub enum Event {
         /// As it came.
         bytes: Bytes,
     },
-    /// A connection has ended, or could not be made: told of the connection, and of the address that it was dialed for.
+    /// A connection has ended, or could not be made: told of the connection, and of every peer that was reached by it.
     Lost(Peer),
-}
-
-/// What connections may take.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Of one message.
-    pub limits: Limits,
-    /// Connections in all; beyond that new ones are closed at once.
-    pub connections_max: usize,
-    /// Connections from one address.
-    pub connections_per_source_max: usize,
-    /// Without a message or a keepalive for so long, a connection is closed.
-    pub idle: Duration,
-    /// A message that has begun must be whole after so long, however slowly its sender counts the bytes out.
-    pub whole: Duration,
-    /// To dial.
-    pub connect: Duration,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            limits: Limits::default(),
-            connections_max: 20_000,
-            connections_per_source_max: 5_000,
-            idle: Duration::from_secs(600),
-            whole: Duration::from_secs(15),
-            connect: Duration::from_secs(5),
-        }
-    }
 }
 
 /// Where events go. It must not block.
@@ -84,70 +62,63 @@ pub struct Streams {
 
 struct Shared {
     settings: Settings,
+    tls: Option<Tls>,
     sink: Sink,
     admit: Admit,
     control: control::Handle,
     runtime: Handle,
+    hosts: Hosts,
     table: Mutex<Table>,
 }
 
-#[derive(Default)]
-struct Table {
-    /// Flows get their numbers in the order in which they come; none is used twice.
-    count: u64,
-    lines: HashMap<u64, Line>,
-    by_address: HashMap<SocketAddr, u64>,
-    by_source: HashMap<IpAddr, usize>,
-}
-
-/// The way into one connection. When it is dropped, the connection ends.
-struct Line {
-    address: SocketAddr,
-    out: mpsc::Sender<Bytes>,
-}
-
 impl Streams {
-    /// Connections run on the runtime in which this is called.
+    /// Connections run on the runtime in which this is called. Without `tls`, that transport is not spoken.
     #[must_use]
-    pub fn new(settings: Settings, sink: Sink, admit: Admit, control: control::Handle) -> Self {
-        let runtime = Handle::current();
-        let shared = Shared { settings, sink, admit, control, runtime, table: Mutex::default() };
+    pub fn new(
+        settings: Settings,
+        tls: Option<Tls>,
+        sink: Sink,
+        admit: Admit,
+        control: control::Handle,
+    ) -> Self {
+        let (runtime, hosts, table) = (Handle::current(), Hosts::default(), Mutex::default());
+        let shared = Shared { settings, tls, sink, admit, control, runtime, hosts, table };
         Self { shared: Arc::new(shared) }
     }
 
-    /// Sends `bytes` over the connection that `to` names, or over any to its address, which is dialed if there is none.
+    /// Sends `bytes` over the connection that `to` names, or over one that reaches it, which is dialed if there is none.
     /// Never waits. What cannot be sent is told as [`Event::Lost`].
     pub fn send(&self, to: Peer, bytes: Bytes) {
         let mut table = self.table();
-        let flow = match (to.transport, to.way) {
-            (Transport::Tcp, Way::Flow(flow)) => Some(flow).filter(|flow| table.lines.contains_key(flow)),
-            (Transport::Tcp, Way::Any) => {
-                let known = table.by_address.get(&to.address).copied();
-                known.or_else(|| self.dial(&mut table, to))
-            }
-            (Transport::Udp | Transport::Tls, _) | (Transport::Tcp, Way::Name(_)) => None,
+        let flow = match to.way {
+            Way::Flow(flow) => Some(flow),
+            Way::Any | Way::Name(_) => table.flow_to(to).or_else(|| self.dial(&mut table, to)),
         };
-        let sent =
-            flow.and_then(|flow| table.lines.get(&flow)).is_some_and(|line| line.out.try_send(bytes).is_ok());
-        if !sent {
-            // Nobody reads there, or nobody is there.
-            if let Some(flow) = flow {
-                table.remove(flow);
-            }
-            drop(table);
-            self.shared.control.metrics().send_failed();
-            self.tell(Event::Lost(to));
+        if flow.is_some_and(|flow| table.give(flow, bytes)) {
+            return;
         }
+        // Nobody reads there, or nobody is there.
+        let known_as = flow.map(|flow| table.remove(flow)).unwrap_or_default();
+        drop(table);
+        self.shared.control.metrics().send_failed();
+        known_as.into_iter().filter(|known| *known != to).for_each(|known| self.tell(Event::Lost(known)));
+        self.tell(Event::Lost(to));
+    }
+
+    /// The way by any connection whose certificate is for `host`. `None`: there are too many names already.
+    #[must_use]
+    pub fn way_to(&self, host: &str) -> Option<Way> {
+        self.shared.hosts.number(host).map(Way::Name)
     }
 
     /// Takes connections in until the listener fails for good.
     ///
     /// # Errors
     /// What the system said of the listener.
-    pub async fn accept(self, listener: TcpListener) -> io::Result<()> {
+    pub async fn accept(self, transport: Transport, listener: TcpListener) -> io::Result<()> {
         loop {
             match listener.accept().await {
-                Ok((stream, from)) => self.take(stream, from),
+                Ok((stream, from)) => self.take(transport, stream, from),
                 // EMFILE and the like pass; the connection waits in the kernel.
                 Err(error) if error.raw_os_error().is_some() => {
                     tracing::warn!(%error, "no connection taken");
@@ -158,61 +129,135 @@ impl Streams {
         }
     }
 
-    fn take(&self, stream: TcpStream, from: SocketAddr) {
+    fn take(&self, transport: Transport, stream: TcpStream, from: SocketAddr) {
         let from = SocketAddr::new(from.ip().to_canonical(), from.port());
         let mut table = self.table();
-        let settings = &self.shared.settings;
-        let of_source = table.by_source.get(&from.ip()).copied().unwrap_or(0);
-        let refused = if !(self.shared.admit)(from.ip()) {
-            Some("stranger")
-        } else if table.lines.len() >= settings.connections_max
-            || of_source >= settings.connections_per_source_max
-        {
-            Some("too_many")
+        let refused = if (self.shared.admit)(from.ip()) {
+            table.has_no_room(from.ip(), &self.shared.settings).then_some("too_many")
         } else {
-            None
+            Some("stranger")
         };
         if let Some(reason) = refused {
             return self.shared.control.metrics().sip_connection_closed(reason);
         }
-        let (flow, queue) = table.add(from);
+        // Known by its source. Over TLS as well, and without a certificate: a phone has none, and what is sent to the very
+        // address and port at which a connection ends can be for nobody but whoever has come from there.
+        let (flow, queue) = table.add(Peer::new(transport, from));
         drop(table);
-        let peer = Peer::flow(Transport::Tcp, from, flow);
+        listen::prepare(&stream, self.shared.settings.whole);
         let streams = self.clone();
-        self.shared.runtime.spawn(async move {
-            let reason = line::run(&streams, stream, peer, queue).await;
-            streams.end(peer, reason);
-        });
+        let peer = Peer::flow(transport, from, flow);
+        match (transport, &self.shared.tls) {
+            (Transport::Tcp, _) => {
+                self.run(peer, async move { Line::taken(&streams, peer, queue, None).run(stream).await });
+            }
+            (Transport::Tls, Some(tls)) => {
+                let config = Arc::clone(&tls.server);
+                self.run(peer, async move {
+                    match handshake::answer(config, stream, streams.shared.settings.handshake).await {
+                        Ok((stream, certificate)) => {
+                            Line::taken(&streams, peer, queue, certificate).run(stream).await
+                        }
+                        Err(reason) => reason,
+                    }
+                });
+            }
+            (Transport::Tls, None) | (Transport::Udp, _) => unreachable!("no such listener is bound"),
+        }
     }
 
-    /// A new connection of ours; messages wait until it stands.
+    /// A new connection of ours; messages wait until it stands. `None`: it cannot even be tried.
     fn dial(&self, table: &mut Table, to: Peer) -> Option<u64> {
-        if table.lines.len() >= self.shared.settings.connections_max {
+        let settings = &self.shared.settings;
+        let tls = match to.transport {
+            Transport::Udp => return None,
+            Transport::Tcp => None,
+            Transport::Tls => Some(self.expected(to)?),
+        };
+        if table.is_full(settings) {
             return None;
         }
-        let (flow, queue) = table.add(to.address);
-        let peer = Peer::flow(Transport::Tcp, to.address, flow);
+        let (flow, queue) = table.add(to);
+        let peer = Peer::flow(to.transport, to.address, flow);
         let streams = self.clone();
-        self.shared.runtime.spawn(async move {
-            let dialed = timeout(streams.shared.settings.connect, TcpStream::connect(to.address)).await;
-            let reason = match dialed {
-                Ok(Ok(stream)) => line::run(&streams, stream, peer, queue).await,
-                Ok(Err(_)) => "refused",
-                Err(_) => "connect_timeout",
-            };
-            streams.end(peer, reason);
-        });
+        match tls {
+            None => self.run(peer, async move {
+                match streams.connect(to).await {
+                    Ok(stream) => Line::dialed(&streams, peer, queue).run(stream).await,
+                    Err(reason) => reason,
+                }
+            }),
+            Some((config, host)) => {
+                self.run(peer, async move { streams.call(peer, queue, config, host).await });
+            }
+        }
         Some(flow)
+    }
+
+    /// Dials and agrees on TLS; a peer that is not who it has to be gets no byte of SIP, and nothing goes to it without
+    /// TLS.
+    async fn call(
+        &self,
+        peer: Peer,
+        queue: Queue,
+        config: Arc<ClientConfig>,
+        host: ServerName<'static>,
+    ) -> &'static str {
+        let stream = match self.connect(peer).await {
+            Ok(stream) => stream,
+            Err(reason) => return reason,
+        };
+        match handshake::call(config, host, stream, self.shared.settings.handshake).await {
+            Ok(stream) => Line::dialed(self, peer, queue).run(stream).await,
+            Err(reason) => reason,
+        }
+    }
+
+    async fn connect(&self, to: Peer) -> Result<TcpStream, &'static str> {
+        let settings = &self.shared.settings;
+        let dialed = listen::connect(to.address, settings.leave_from(to));
+        match tokio::time::timeout(settings.connect, dialed).await {
+            Ok(Ok(stream)) => {
+                listen::prepare(&stream, settings.whole);
+                Ok(stream)
+            }
+            Ok(Err(_)) => Err("refused"),
+            Err(_) => Err("connect_timeout"),
+        }
+    }
+
+    /// How to speak TLS with `to`, and whose certificate it has to show.
+    fn expected(&self, to: Peer) -> Option<(Arc<ClientConfig>, ServerName<'static>)> {
+        let config = self.shared.tls.as_ref()?.client.clone()?;
+        let host = match to.way {
+            Way::Name(number) => ServerName::try_from(self.shared.hosts.name(number)?).ok()?,
+            Way::Any | Way::Flow(_) => ServerName::IpAddress(to.address.ip().into()),
+        };
+        Some((config, host))
+    }
+
+    /// Lets a connection run, and notes its end.
+    fn run(&self, peer: Peer, line: impl Future<Output = &'static str> + Send + 'static) {
+        let streams = self.clone();
+        let active = self.shared.control.metrics().sip_connections(peer.transport.in_uri());
+        active.inc();
+        self.shared.runtime.spawn(async move {
+            let reason = line.await;
+            streams.end(peer, reason);
+            active.dec();
+        });
     }
 
     /// A connection is over: what waits for an answer by it need not wait any longer.
     fn end(&self, peer: Peer, reason: &str) {
-        if let Way::Flow(flow) = peer.way {
-            self.table().remove(flow);
-        }
+        let known_as = match peer.way {
+            Way::Flow(flow) => self.table().remove(flow),
+            Way::Any | Way::Name(_) => unreachable!("a connection is a flow"),
+        };
+        tracing::debug!(%peer, reason, "connection closed");
         self.shared.control.metrics().sip_connection_closed(reason);
         self.tell(Event::Lost(peer));
-        self.tell(Event::Lost(Peer::new(peer.transport, peer.address)));
+        known_as.into_iter().for_each(|known| self.tell(Event::Lost(known)));
     }
 
     fn tell(&self, event: Event) {
@@ -226,30 +271,6 @@ impl Streams {
     /// Connections at present, those that are being dialed included.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.table().lines.len()
-    }
-}
-
-impl Table {
-    fn add(&mut self, address: SocketAddr) -> (u64, mpsc::Receiver<Bytes>) {
-        self.count += 1;
-        let (out, queue) = mpsc::channel(QUEUE);
-        self.lines.insert(self.count, Line { address, out });
-        self.by_address.insert(address, self.count);
-        *self.by_source.entry(address.ip()).or_default() += 1;
-        (self.count, queue)
-    }
-
-    fn remove(&mut self, flow: u64) {
-        let Some(Line { address, .. }) = self.lines.remove(&flow) else { return };
-        if self.by_address.get(&address) == Some(&flow) {
-            self.by_address.remove(&address);
-        }
-        if let Some(count) = self.by_source.get_mut(&address.ip()) {
-            *count -= 1;
-            if *count == 0 {
-                self.by_source.remove(&address.ip());
-            }
-        }
+        self.table().count()
     }
 }

@@ -8,6 +8,7 @@ use crate::{
         dial::Next,
         question::{Answer, Host, Question, Ticket, Unresolved},
     },
+    streams::Streams,
 };
 use ringway_node::dns::{self, DnsError, Resolver};
 use ringway_sip::{Peer, Transport};
@@ -25,6 +26,7 @@ const RESOLVING_MAX: usize = 2_048;
 pub(super) struct Answers {
     control: Handle,
     resolver: Option<Resolver>,
+    streams: Streams,
     runtime: runtime::Handle,
     hand_over: HandOver,
     worker: usize,
@@ -36,11 +38,12 @@ impl Answers {
     pub(super) fn new(
         control: Handle,
         resolver: Option<Resolver>,
+        streams: Streams,
         hand_over: HandOver,
         worker: usize,
     ) -> Self {
         let runtime = runtime::Handle::current();
-        Self { control, resolver, runtime, hand_over, worker, resolving: Arc::default() }
+        Self { control, resolver, streams, runtime, hand_over, worker, resolving: Arc::default() }
     }
 
     /// The answer, or `None` when it will come by the inbox.
@@ -74,10 +77,11 @@ impl Answers {
             self.resolving.fetch_sub(1, Ordering::Relaxed);
             return Some(Answer::Resolved(Err(Unresolved::Away)));
         }
-        let (control, hand_over) = (self.control.clone(), self.hand_over.clone());
+        let (control, hand_over, streams) =
+            (self.control.clone(), self.hand_over.clone(), self.streams.clone());
         let (worker, resolving) = (self.worker, Arc::clone(&self.resolving));
         self.runtime.spawn(async move {
-            let found = addresses(&resolver, &control, &places).await;
+            let found = addresses(&resolver, &control, &streams, &places).await;
             // The request waits for this and for nothing else, so it must arrive; a full inbox is drained within moments.
             while !hand_over.give(worker, Handed::Told(ticket, Answer::Resolved(found.clone()))) {
                 sleep(INBOX_FULL).await;
@@ -92,7 +96,12 @@ impl Answers {
 const INBOX_FULL: std::time::Duration = std::time::Duration::from_millis(5);
 
 /// All addresses of all places, in order. It is only an error when there is none at all.
-async fn addresses(resolver: &Resolver, control: &Handle, places: &[Next]) -> Result<Vec<Peer>, Unresolved> {
+async fn addresses(
+    resolver: &Resolver,
+    control: &Handle,
+    streams: &Streams,
+    places: &[Next],
+) -> Result<Vec<Peer>, Unresolved> {
     let mut peers = Vec::new();
     let mut failed = Unresolved::Missing;
     for place in places {
@@ -102,7 +111,7 @@ async fn addresses(resolver: &Resolver, control: &Handle, places: &[Next]) -> Re
                 let now = control.clock().now();
                 let found = resolver.resolve(now, name, *port, transport.map(in_dns), false).await;
                 match found {
-                    Ok(targets) => peers.extend(targets.iter().map(peer)),
+                    Ok(targets) => peers.extend(targets.iter().map(|target| peer(target, name, streams))),
                     Err(DnsError::Missing | DnsError::BadName | DnsError::Insecure) => {}
                     Err(DnsError::Away | DnsError::Busy | DnsError::Setup(_)) => failed = Unresolved::Away,
                 }
@@ -112,13 +121,19 @@ async fn addresses(resolver: &Resolver, control: &Handle, places: &[Next]) -> Re
     if peers.is_empty() { Err(failed) } else { Ok(peers) }
 }
 
-fn peer(target: &dns::Target) -> Peer {
+/// A target of `host`. Over TLS, its certificate has to be for the name that was asked for, whatever DNS makes of it
+/// (RFC 5922 §4).
+fn peer(target: &dns::Target, host: &str, streams: &Streams) -> Peer {
     let transport = match target.transport {
         dns::Transport::Udp => Transport::Udp,
         dns::Transport::Tcp => Transport::Tcp,
         dns::Transport::Tls => Transport::Tls,
     };
-    Peer::new(transport, target.address)
+    let peer = Peer::new(transport, target.address);
+    match transport {
+        Transport::Tls => Peer { way: streams.way_to(host).unwrap_or(peer.way), ..peer },
+        Transport::Udp | Transport::Tcp => peer,
+    }
 }
 
 fn in_dns(transport: Transport) -> dns::Transport {

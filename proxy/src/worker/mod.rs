@@ -20,7 +20,7 @@ use bytes::Bytes;
 use hand_over::{HandOver, Handed, Inbox};
 use mio::{Events, Interest, Poll, Token, net::UdpSocket};
 use prometheus::IntGauge;
-use ringway_node::{dns::Resolver, log::Redact};
+use ringway_node::{dns::Resolver, log::Redact, tls::Tls};
 use ringway_sip::{Peer, Transport};
 use socket::{BATCH, Receiver, Sender};
 use std::{
@@ -30,22 +30,26 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-use tokio::{net::TcpListener, sync::mpsc};
+use tokio::{net::TcpListener, sync::mpsc, task::JoinSet};
 
 pub use hand_over::Wakers;
 pub use socket::bind;
 
-/// Where SIP comes to, bound.
+/// Where SIP comes to, bound, and what connections may take.
 pub struct Sockets {
-    /// One for each worker.
-    pub datagrams: Vec<UdpSocket>,
-    /// TCP, of the same address.
-    pub connections: TcpListener,
+    /// For each worker one of each address family that there is.
+    pub datagrams: Vec<Vec<UdpSocket>>,
+    /// For TCP and TLS.
+    pub connections: Vec<(Transport, TcpListener)>,
+    /// Of all connections.
+    pub settings: streams::Settings,
+    /// Without it, TLS is not spoken.
+    pub tls: Option<Tls>,
 }
 
 const SOCKET: Token = Token(0);
 const INBOX: Token = Token(1);
-/// Events of one poll: a socket and an inbox.
+/// Events of one poll: two sockets and an inbox.
 const EVENTS: usize = 4;
 /// The longest sleep; deadlines, datagrams and new views end it.
 const SLEEP_MAX: Duration = Duration::from_secs(60);
@@ -61,26 +65,32 @@ pub async fn run(
     site: Arc<Site>,
     resolver: Option<Resolver>,
 ) -> io::Result<()> {
-    let Sockets { datagrams: sockets, connections } = sockets;
+    let Sockets { datagrams, connections, settings, tls } = sockets;
     let mut polls = Vec::new();
-    for _ in &sockets {
+    for _ in &datagrams {
         polls.push(Poll::new()?);
     }
     let (hand_over, inboxes) = HandOver::between(&polls, INBOX)?;
     control.set_wakers(hand_over.wakers());
-    let streams = streams(&hand_over, &control, site);
+    let streams = streams(&hand_over, &control, site, settings, tls);
     let (tell, mut told) = mpsc::channel(hand_over.wakers().len().max(1));
-    for (number, ((socket, poll), inbox)) in sockets.into_iter().zip(polls).zip(inboxes).enumerate() {
+    for (number, ((sockets, poll), inbox)) in datagrams.into_iter().zip(polls).zip(inboxes).enumerate() {
         let worker = Worker {
             number,
-            socket,
             core: make_core(),
             control: control.clone(),
             hand_over: hand_over.clone(),
             inbox,
-            sender: Sender::default(),
+            sender: Sender::new(&sockets),
+            sockets,
             streams: streams.clone(),
-            answers: Answers::new(control.clone(), resolver.clone(), hand_over.clone(), number),
+            answers: Answers::new(
+                control.clone(),
+                resolver.clone(),
+                streams.clone(),
+                hand_over.clone(),
+                number,
+            ),
             transactions: control.metrics().transactions(number),
         };
         let tell = tell.clone();
@@ -90,14 +100,24 @@ pub async fn run(
         })?;
     }
     drop(tell);
+    let mut accepting = JoinSet::new();
+    for (transport, listener) in connections {
+        accepting.spawn(streams.clone().accept(transport, listener));
+    }
     tokio::select! {
         ended = told.recv() => ended.unwrap_or_else(|| Err(io::Error::other("no SIP worker is left"))),
-        ended = streams.accept(connections) => ended,
+        Some(ended) = accepting.join_next() => ended.unwrap_or_else(|panic| Err(io::Error::other(panic))),
     }
 }
 
 /// The connections, for those whom the core would listen to: what they bring goes to the workers.
-fn streams(hand_over: &HandOver, control: &Handle, site: Arc<Site>) -> Streams {
+fn streams(
+    hand_over: &HandOver,
+    control: &Handle,
+    site: Arc<Site>,
+    settings: streams::Settings,
+    tls: Option<Tls>,
+) -> Streams {
     let (workers, metrics) = (hand_over.clone(), control.clone());
     let sink = move |event| match event {
         streams::Event::Message { from, bytes } => {
@@ -113,15 +133,15 @@ fn streams(hand_over: &HandOver, control: &Handle, site: Arc<Site>) -> Streams {
             }
         }
     };
-    let settings = streams::Settings { limits: site.limits, ..streams::Settings::default() };
     let view = control.clone();
     let admit = move |source| site.is_edge(source) || view.view().load().is_peer(source);
-    Streams::new(settings, Arc::new(sink), Arc::new(admit), control.clone())
+    Streams::new(settings, tls, Arc::new(sink), Arc::new(admit), control.clone())
 }
 
 struct Worker {
     number: usize,
-    socket: UdpSocket,
+    /// One of each address family that there is.
+    sockets: Vec<UdpSocket>,
     core: Proxy,
     control: Handle,
     hand_over: HandOver,
@@ -134,9 +154,11 @@ struct Worker {
 
 impl Worker {
     fn pump(mut self, mut poll: Poll) -> io::Result<()> {
-        poll.registry().register(&mut self.socket, SOCKET, Interest::READABLE)?;
+        for socket in &mut self.sockets {
+            poll.registry().register(socket, SOCKET, Interest::READABLE)?;
+        }
         let mut events = Events::with_capacity(EVENTS);
-        let mut receiver = Receiver::new();
+        let mut receivers: Vec<Receiver> = self.sockets.iter().map(|_| Receiver::new()).collect();
         let mut more = false;
         loop {
             let now = self.control.clock().now();
@@ -152,7 +174,10 @@ impl Worker {
             let now = self.control.clock().now();
             self.look(now);
             // A batch at a time: however much waits, the clock, the view and the deadlines get their turn.
-            more = self.take_datagrams(now, &mut receiver)?;
+            more = false;
+            for (number, receiver) in receivers.iter_mut().enumerate() {
+                more |= self.take_datagrams(now, number, receiver)?;
+            }
             more |= self.take_handed(now);
             self.flush(now);
             if self.core.deadline().is_some_and(|at| at <= now) {
@@ -176,11 +201,11 @@ impl Worker {
         }
     }
 
-    /// Deals with what the socket has, a batch at most. True: there may be more.
-    fn take_datagrams(&mut self, now: Instant, receiver: &mut Receiver) -> io::Result<bool> {
+    /// Deals with what the socket of this number has, a batch at most. True: there may be more.
+    fn take_datagrams(&mut self, now: Instant, socket: usize, receiver: &mut Receiver) -> io::Result<bool> {
         for n in 0..BATCH {
             let overflow = receiver.overflow();
-            match receiver.receive(&self.socket) {
+            match receiver.receive(&self.sockets[socket]) {
                 Ok(Some((from, bytes))) => {
                     // The oldest of the batch: those behind it have waited less.
                     if n == 0 {
@@ -251,7 +276,7 @@ impl Worker {
     fn flush(&mut self, now: Instant) {
         use io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
         loop {
-            let failed = self.sender.flush(&self.socket);
+            let failed = self.sender.flush(&self.sockets);
             if failed.is_empty() {
                 return;
             }

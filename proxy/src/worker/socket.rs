@@ -31,12 +31,21 @@ const KERNEL_BUFFER: usize = 8 * 1_024 * 1_024;
 /// # Errors
 /// When the address cannot be bound, also because somebody else has it: shared it is among our workers alone.
 pub fn bind(address: SocketAddr, workers: usize) -> io::Result<Vec<UdpSocket>> {
-    drop(std::net::UdpSocket::bind(address)?);
+    open(address)?.bind(&address.into())?;
     (0..workers).map(|_| bind_shared(address)).collect()
 }
 
-fn bind_shared(address: SocketAddr) -> io::Result<UdpSocket> {
+/// IPv4 does not come in through an IPv6 socket: each family has its own.
+fn open(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    Ok(socket)
+}
+
+fn bind_shared(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = open(address)?;
     socket.set_reuse_port(true)?;
     // The kernel caps these at its own limits.
     socket.set_recv_buffer_size(KERNEL_BUFFER)?;
@@ -109,21 +118,32 @@ impl Receiver {
 }
 
 /// Sends datagrams once a batch of input has been dealt with.
-#[derive(Default)]
 pub(super) struct Sender {
     waiting: Vec<(SocketAddr, Bytes)>,
+    /// Which socket is of which family.
+    ipv4: Option<usize>,
+    ipv6: Option<usize>,
 }
 
 impl Sender {
+    pub(super) fn new(sockets: &[UdpSocket]) -> Self {
+        let of =
+            |ipv6| sockets.iter().position(|socket| socket.local_addr().is_ok_and(|at| at.is_ipv6() == ipv6));
+        Self { waiting: Vec::new(), ipv4: of(false), ipv6: of(true) }
+    }
+
     pub(super) fn push(&mut self, to: SocketAddr, bytes: Bytes) {
         self.waiting.push((to, bytes));
     }
 
-    /// Sends all. Those that the system did not take come back, each with what it said.
-    pub(super) fn flush(&mut self, socket: &UdpSocket) -> Vec<(SocketAddr, io::Error)> {
+    /// Sends all, each by the socket of its family. Those that the system did not take come back, each with what it said.
+    pub(super) fn flush(&mut self, sockets: &[UdpSocket]) -> Vec<(SocketAddr, io::Error)> {
         let mut failed = Vec::new();
         for (to, bytes) in self.waiting.drain(..) {
-            if let Err(error) = socket.send_to(&bytes, to) {
+            let socket = if to.is_ipv6() { self.ipv6 } else { self.ipv4 };
+            let socket = socket.and_then(|position| sockets.get(position));
+            let socket = socket.ok_or_else(|| io::ErrorKind::NetworkUnreachable.into());
+            if let Err(error) = socket.and_then(|socket| socket.send_to(&bytes, to)) {
                 failed.push((to, error));
             }
         }

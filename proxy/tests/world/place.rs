@@ -8,6 +8,7 @@ use ringway_proxy::core::{
     question::Host,
     registrar::Settings,
     site::Site,
+    sockets::Sockets,
     view::{Neighbor, View},
 };
 use ringway_router::Region;
@@ -74,7 +75,7 @@ impl Place {
     pub(crate) fn site(self) -> Site {
         Site {
             names: Names::new(MESH, self.region(), vec![self.proxy()]),
-            sent_by: self.proxy(),
+            sockets: Sockets::new(self.proxy(), []),
             edge: vec![format!("10.{}.1.0/24", self as u8 + 1).parse().unwrap()],
             dial: dial_plan(),
             limits: Limits::default(),
@@ -87,6 +88,7 @@ impl Place {
             registrar: Settings::default(),
             node: self.node().node,
             flow_secret: 7,
+            idle: Duration::from_secs(600),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The proxy's sections of the node's configuration.
 
 mod registrar;
+mod sip;
 
 use crate::core::{
     dial::{Entry, Match, Next},
@@ -15,6 +16,7 @@ use serde::Deserialize;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 pub use registrar::Registrar;
+pub use sip::{LimitsSection, Sip, Socket, StreamsSection, TlsSection};
 
 /// `[mesh]`: how this node meets the others.
 #[derive(Debug, Clone, Deserialize)]
@@ -48,32 +50,6 @@ pub struct Mesh {
     pub node_expiry_ms: u64,
 }
 
-/// `[sip]`: how SIP comes and goes.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Sip {
-    /// UDP and TCP.
-    pub listen: SocketAddr,
-    /// What stands in our Via when it is not `listen`.
-    pub advertise: Option<SocketAddr>,
-    /// Threads that treat SIP, each with a socket of its own; 0: one a core. More than one only where one does not do:
-    /// what the kernel gives to the wrong one has to be handed over.
-    #[serde(default = "defaults::workers")]
-    pub workers: usize,
-    /// A proxy of the mesh that did not answer an INVITE for so long is silent: the next path is tried as well.
-    #[serde(default = "defaults::hop_timeout_ms")]
-    pub hop_timeout_ms: u64,
-    /// An edge element that did not answer for so long is given up, when there is another.
-    #[serde(default = "defaults::edge_timeout_ms")]
-    pub edge_timeout_ms: u64,
-    /// How long the devices of one preference (q) ring before those of the next are called: serial forking.
-    #[serde(default = "defaults::ring_s")]
-    pub ring_s: u64,
-    /// Timer C: how long a callee may ring (RFC 3261 §16.6: more than three minutes).
-    #[serde(default = "defaults::timer_c_s")]
-    pub timer_c_s: u64,
-}
-
 /// `[overload]`: what happens when there is more to do than can be done.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -102,7 +78,7 @@ pub struct Dial {
     pub domain: Option<String>,
     /// The region that delivers it.
     pub region: Region,
-    /// `sip:HOST[:PORT][;transport=tcp]` of that region's edge elements, in order; a host that is no address is asked of
+    /// `sip:HOST[:PORT][;transport=tcp|tls]` of that region's edge elements, in order; a host that is no address is asked of
     /// DNS (RFC 3263).
     pub next: Vec<String>,
 }
@@ -160,31 +136,6 @@ impl Mesh {
     }
 }
 
-impl Sip {
-    /// How many workers to start.
-    #[must_use]
-    pub fn worker_count(&self) -> usize {
-        let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        if self.workers == 0 { cores() } else { self.workers }
-    }
-
-    /// # Errors
-    /// A value that cannot work.
-    pub fn check(&self) -> Result<(), Unsound> {
-        if self.listen.ip().is_unspecified() && self.advertise.is_none() {
-            return Err(("sip.advertise", format!("needed with listen = {}", self.listen)));
-        }
-        if self.advertise.is_some_and(|address| address.ip().is_unspecified() || address.port() == 0) {
-            return Err(("sip.advertise", "not an address that somebody can answer to".into()));
-        }
-        within("sip.workers", self.workers as u64, 0, 256)?;
-        within("sip.hop_timeout_ms", self.hop_timeout_ms, 50, 32_000)?;
-        within("sip.edge_timeout_ms", self.edge_timeout_ms, 50, 32_000)?;
-        within("sip.ring_s", self.ring_s, 1, 180)?;
-        within("sip.timer_c_s", self.timer_c_s, 181, 86_400)
-    }
-}
-
 impl Overload {
     /// # Errors
     /// A value that cannot work.
@@ -239,7 +190,9 @@ fn next_place(text: &str) -> Result<Next, Unsound> {
             Some(_) => peer_of(&uri).map(Next::At),
             None => Host::of(&uri).map(Next::Named),
         })
-        .ok_or_else(|| ("dial.next", format!("{text:?} is not of the form sip:HOST[:PORT][;transport=tcp]")))
+        .ok_or_else(|| {
+            ("dial.next", format!("{text:?} is not of the form sip:HOST[:PORT][;transport=tcp|tls]"))
+        })
 }
 
 fn within(key: &'static str, value: u64, low: u64, high: u64) -> Result<(), Unsound> {
@@ -251,9 +204,6 @@ fn within(key: &'static str, value: u64, low: u64, high: u64) -> Result<(), Unso
 }
 
 mod defaults {
-    pub(super) fn workers() -> usize {
-        1
-    }
     pub(super) fn probe_interval_ms() -> u64 {
         100
     }
@@ -265,17 +215,5 @@ mod defaults {
     }
     pub(super) fn node_expiry_ms() -> u64 {
         4_000
-    }
-    pub(super) fn hop_timeout_ms() -> u64 {
-        750
-    }
-    pub(super) fn edge_timeout_ms() -> u64 {
-        4_000
-    }
-    pub(super) fn ring_s() -> u64 {
-        20
-    }
-    pub(super) fn timer_c_s() -> u64 {
-        200
     }
 }
