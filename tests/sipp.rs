@@ -1,24 +1,24 @@
 //! SIPp, the field's own load generator: through two regions and a relay while the route table is swapped under it, and
-//! from a caller over TCP.
+//! between callers and callees over TCP and TLS.
 
 mod support;
 
-use ringway_lab::world::World;
+use ringway_lab::world::{Node, PhoneTransport, World, WorldSpec};
 use std::{
     fs,
-    net::{SocketAddr, SocketAddrV4},
+    net::{IpAddr, SocketAddr, SocketAddrV4},
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
 };
-use support::{metric, peer, pin, world};
+use support::{metric, peer, pin, tls, world, world_of};
 use tokio::{
     process::{Child, Command},
     time::{interval, timeout},
 };
 
 const CALLS: u64 = 1_000;
-const TCP_CALLS: u64 = 200;
+const STREAM_CALLS: u64 = 200;
 const CALLS_PER_SECOND: u64 = 60;
 const SWAPS_MIN: u64 = 100;
 /// Beyond the time that the calls take: start, talk time, and one round of retransmissions.
@@ -61,25 +61,67 @@ async fn a_thousand_calls_take_a_relay_while_the_table_is_swapped() {
 async fn a_caller_over_tcp_reaches_a_callee_over_udp() {
     let Some(sipp) = peer("sipp", "sip-tester") else { return };
     let world = world(1).await;
-    let mut callee = start(&sipp, &world, "uas", callee_args(&world));
-    let mut args = caller_args(&world, TCP_CALLS);
-    args.extend(["-t", "tn", "-max_socket", "100"].map(String::from));
-    let mut caller = start(&sipp, &world, "uac", args);
-    let status = timeout(LIMIT, caller.wait()).await.expect("the calls end in time").expect("sipp runs");
-    assert!(status.success(), "sipp says {status}\n{}", errors(&world));
-    callee.start_kill().expect("the callee is ours to end");
-    let totals = Totals::read(&world);
-    assert_eq!((totals.successful, totals.failed), (TCP_CALLS, 0), "{totals:?}\n{}", errors(&world));
-    let ingress = world.node("us-west-2", 1).expect("the whitepaper has it");
-    let closed = metric(ingress, "ringway_sip_connections_closed_total", "reason=\"closed\"").await;
-    println!("{TCP_CALLS} calls, {closed} connections that their caller closed");
+    let mut caller = caller_args(&world, STREAM_CALLS);
+    caller.extend(["-t", "tn", "-max_socket", "100"].map(String::from));
+    place_calls(&sipp, &world, callee_args(&world), caller).await;
+    let closed = metric(ingress(&world), "ringway_sip_connections_closed_total", "reason=\"closed\"").await;
+    println!("{STREAM_CALLS} calls, {closed} connections that their caller closed");
     assert!(closed >= 100.0, "{closed} connections were closed by the caller: did it speak TCP?");
     world.shutdown().await;
 }
 
+/// Debian's SIPp has no TLS of its own; it gets some around its connections, as by stunnel.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_over_tls_reaches_a_callee_over_udp() {
+    let Some(sipp) = peer("sipp", "sip-tester") else { return };
+    let world = world(1).await;
+    let node = ingress(&world);
+    let home = IpAddr::from(*world.region("us-west-2").expect("the whitepaper has it").phone().ip());
+    let at = tls::tunnel(tls::client(node), home, node.sip_tls().into()).await;
+    let mut caller = caller_args(&world, STREAM_CALLS);
+    caller.extend(["-t", "tn", "-max_socket", "100"].map(String::from));
+    *caller.iter_mut().find(|arg| **arg == node.sip().to_string()).expect("where it calls") = at.to_string();
+    place_calls(&sipp, &world, callee_args(&world), caller).await;
+    let open = metric(node, "ringway_sip_connections_active", "transport=\"tls\"").await;
+    let closed = metric(node, "ringway_sip_connections_closed_total", "reason=\"closed\"").await;
+    println!("{STREAM_CALLS} calls, {open} connections over TLS open, {closed} that their caller closed");
+    assert!(open + closed >= 100.0, "{open} + {closed} connections: did it speak TLS?");
+    world.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_over_udp_reaches_a_callee_over_tcp() {
+    let Some(sipp) = peer("sipp", "sip-tester") else { return };
+    let mut spec = WorldSpec::whitepaper();
+    spec.regions[3].phone_transport = PhoneTransport::Tcp;
+    let world = world_of(&spec, 1).await;
+    let mut callee = callee_args(&world);
+    callee.extend(["-t", "t1"].map(String::from));
+    place_calls(&sipp, &world, callee, caller_args(&world, STREAM_CALLS)).await;
+    let egress = world.node("us-east-1", 1).expect("the whitepaper has it");
+    let open = metric(egress, "ringway_sip_connections_active", "transport=\"tcp\"").await;
+    assert_eq!(open, 1.0, "one connection for all calls");
+    world.shutdown().await;
+}
+
+/// All calls succeed.
+async fn place_calls(sipp: &Path, world: &World, callee: Vec<String>, caller: Vec<String>) {
+    let mut callee = start(sipp, world, "uas", callee);
+    let mut caller = start(sipp, world, "uac", caller);
+    let status = timeout(LIMIT, caller.wait()).await.expect("the calls end in time").expect("sipp runs");
+    assert!(status.success(), "sipp says {status}\n{}", errors(world));
+    let totals = Totals::read(world);
+    assert_eq!((totals.successful, totals.failed), (STREAM_CALLS, 0), "{totals:?}\n{}", errors(world));
+    callee.start_kill().expect("the callee is ours to end");
+}
+
+fn ingress(world: &World) -> &Node {
+    world.node("us-west-2", 1).expect("the whitepaper has it")
+}
+
 /// Swaps Oregon's table by turns to the one relay and to the other, until every call has been placed.
 async fn swap_while_calls_run(world: &World) -> u64 {
-    let ingress = world.node("us-west-2", 1).expect("the whitepaper has it");
+    let ingress = ingress(world);
     let mut ticks = interval(Duration::from_millis(100));
     let mut swaps = 0;
     loop {
@@ -94,14 +136,14 @@ async fn swap_while_calls_run(world: &World) -> u64 {
 }
 
 async fn epoch(world: &World) -> u64 {
-    let ingress = world.node("us-west-2", 1).expect("the whitepaper has it");
+    let ingress = ingress(world);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an epoch is a small number")]
     let epoch = metric(ingress, "ringway_route_epoch", "").await as u64;
     epoch
 }
 
 fn start(sipp: &Path, world: &World, role: &str, args: Vec<String>) -> Child {
-    let scenario = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/sipp/{role}.xml"));
+    let scenario = scenario(world, role);
     Command::new(sipp)
         .args(args)
         .args(["-sf".into(), scenario, "-error_file".into(), error_file(world, role)])
@@ -113,6 +155,16 @@ fn start(sipp: &Path, world: &World, role: &str, args: Vec<String>) -> Child {
         .kill_on_drop(true)
         .spawn()
         .expect("sipp starts")
+}
+
+/// The scenario; it calls a number of the mesh, whatever stands between SIPp and the proxy.
+fn scenario(world: &World, role: &str) -> PathBuf {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/sipp/{role}.xml"));
+    let text = fs::read_to_string(file).expect("the scenario is there");
+    let text = text.replace("@[remote_ip]:[remote_port]", &format!("@{}", world.spec().mesh_domain));
+    let file = world.directory().join(format!("{role}.xml"));
+    fs::write(&file, text).expect("the world has a folder");
+    file
 }
 
 fn callee_args(world: &World) -> Vec<String> {

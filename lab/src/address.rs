@@ -11,6 +11,8 @@ use std::{
 
 /// SIP over UDP, on every node.
 pub const SIP_PORT: u16 = 5060;
+/// SIP over TLS, on every node.
+pub const SIP_TLS_PORT: u16 = 5061;
 /// Probes between regions, UDP.
 pub const PROBE_PORT: u16 = 8620;
 /// Mesh gRPC, TCP.

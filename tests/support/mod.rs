@@ -3,6 +3,7 @@
 
 pub(crate) mod baresip;
 pub(crate) mod call;
+pub(crate) mod tls;
 
 use ringway_lab::world::{Node, World, WorldSpec};
 use std::{
@@ -22,7 +23,12 @@ pub(crate) fn binary() -> &'static Path {
 
 /// The whitepaper's four regions, all nodes ready and routed.
 pub(crate) async fn world(seed: u64) -> World {
-    let started = World::start(&WorldSpec::whitepaper(), binary(), seed).await;
+    world_of(&WorldSpec::whitepaper(), seed).await
+}
+
+/// A world of another kind.
+pub(crate) async fn world_of(spec: &WorldSpec, seed: u64) -> World {
+    let started = World::start(spec, binary(), seed).await;
     started.unwrap_or_else(|error| panic!("the world does not start: {error}"))
 }
 

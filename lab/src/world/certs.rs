@@ -1,5 +1,7 @@
 //! The certificates of a world: one authority, and for every node a key and a certificate that says who it is.
 
+use std::net::Ipv4Addr;
+
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose, SanType,
@@ -11,7 +13,7 @@ pub(super) struct Authority {
     mesh_domain: String,
 }
 
-/// PEM texts of one node.
+/// PEM texts of a certificate and its key.
 pub(super) struct NodeCertificate {
     pub(super) certificate: String,
     pub(super) key: String,
@@ -37,6 +39,18 @@ impl Authority {
         params.distinguished_name.push(DnType::CommonName, format!("{region}/{node}"));
         let spiffe_id = format!("spiffe://{}/{region}/{node}", self.mesh_domain);
         params.subject_alt_names.push(SanType::URI(spiffe_id.try_into()?));
+        self.sign(params)
+    }
+
+    /// For SIP over TLS (RFC 5922 §7.1): a host by its name and its address.
+    pub(super) fn issue_sip(&self, name: &str, address: Ipv4Addr) -> Result<NodeCertificate, rcgen::Error> {
+        let mut params = CertificateParams::new(vec![name.to_owned()])?;
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.subject_alt_names.push(SanType::IpAddress(address.into()));
+        self.sign(params)
+    }
+
+    fn sign(&self, mut params: CertificateParams) -> Result<NodeCertificate, rcgen::Error> {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages =
             vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];

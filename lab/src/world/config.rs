@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
-use super::spec::{WorldSpec, node_name, zone};
+use super::spec::{PhoneTransport, WorldSpec, node_name, zone};
 use crate::address::{
-    ADMIN_PORT, AddressPlan, FIRST_PHONE, MESH_PORT, METRICS_PORT, PROBE_PORT, SIP_PORT, real, seen_from,
+    ADMIN_PORT, AddressPlan, FIRST_PHONE, MESH_PORT, METRICS_PORT, PROBE_PORT, SIP_PORT, SIP_TLS_PORT, real,
+    seen_from,
 };
 
 /// Prints `node.toml` for a node; the files it names stand beside it.
@@ -29,7 +30,11 @@ pub(super) fn node_toml(spec: &WorldSpec, plan: &AddressPlan, region: &str, host
             key: "node.key",
             authority: "ca.pem",
         },
-        sip: Listen { listen: at(SIP_PORT) },
+        sip: Sip {
+            listen: at(SIP_PORT),
+            socket: [Socket { transport: "tls", listen: at(SIP_TLS_PORT) }],
+            tls: Tls { certificate: "sip.pem", key: "sip.key", authority: "ca.pem" },
+        },
         edge: Edge { trusted: trusted(spec, region, home) },
         dial: dial_plan(spec, plan),
         policy: PolicyFile { file: "policy.toml" },
@@ -58,7 +63,12 @@ fn dial_plan<'a>(spec: &'a WorldSpec, plan: &AddressPlan) -> Vec<Dial<'a>> {
         .iter()
         .filter_map(|region| {
             let octet = plan.octet(&region.name)?;
-            let next = vec![format!("sip:{}:{SIP_PORT}", real(octet, FIRST_PHONE))];
+            let transport = match region.phone_transport {
+                PhoneTransport::Udp => "",
+                PhoneTransport::Tcp => ";transport=tcp",
+                PhoneTransport::Tls => ";transport=tls",
+            };
+            let next = vec![format!("sip:{}:{SIP_PORT}{transport}", real(octet, FIRST_PHONE))];
             Some(Dial { prefix: region.prefix.as_deref()?, region: &region.name, next })
         })
         .collect()
@@ -71,7 +81,7 @@ struct NodeFile<'a> {
     metrics: Listen,
     admin: Listen,
     mesh: Mesh,
-    sip: Listen,
+    sip: Sip,
     edge: Edge,
     dial: Vec<Dial<'a>>,
     policy: PolicyFile,
@@ -101,6 +111,26 @@ struct Mesh {
     listen: String,
     probe_listen: String,
     seeds: Vec<String>,
+    certificate: &'static str,
+    key: &'static str,
+    authority: &'static str,
+}
+
+#[derive(Serialize)]
+struct Sip {
+    listen: String,
+    socket: [Socket; 1],
+    tls: Tls,
+}
+
+#[derive(Serialize)]
+struct Socket {
+    transport: &'static str,
+    listen: String,
+}
+
+#[derive(Serialize)]
+struct Tls {
     certificate: &'static str,
     key: &'static str,
     authority: &'static str,
@@ -148,6 +178,7 @@ mod tests {
         assert_eq!(file["node"]["name"].as_str(), Some("w2-1"));
         assert_eq!(file["node"]["zone"].as_str(), Some("us-west-2a"));
         assert_eq!(file["sip"]["listen"].as_str(), Some(&*format!("127.{home}.0.1:5060")));
+        assert_eq!(file["sip"]["socket"][0]["listen"].as_str(), Some(&*format!("127.{home}.0.1:5061")));
         assert_eq!(file["edge"]["trusted"][0].as_str(), Some(&*format!("127.{home}.0.0/24")));
         assert_eq!(file["dial"].as_array().unwrap().len(), 2);
         assert_eq!(file["dial"][1]["next"][0].as_str(), Some(&*format!("sip:127.{}.0.100:5060", home + 3)));

@@ -10,7 +10,7 @@ mod spec;
 mod tests;
 
 use std::{
-    io,
+    fs, io,
     net::SocketAddrV4,
     path::{Path, PathBuf},
     process::ExitStatus,
@@ -22,7 +22,7 @@ use tokio::time::sleep;
 pub use self::{
     admin::{Admin, ChosenRoute, MeasuredLink, NodeStatus, RouteNews},
     node::Node,
-    spec::{RegionSpec, WorldSpec},
+    spec::{PhoneTransport, RegionSpec, WorldSpec},
 };
 use self::{certs::Authority, node::NodeFiles, scratch::Scratch};
 use crate::{
@@ -220,6 +220,11 @@ impl World {
         self.scratch.path()
     }
 
+    /// Certificate and key of the phone of a region, PEM, for SIP over TLS.
+    pub fn phone_papers(&self, region: &str) -> [PathBuf; 2] {
+        phone_papers(&self.scratch, region)
+    }
+
     /// Leaves the files behind when the world ends.
     pub fn keep_files(&self) {
         self.scratch.keep();
@@ -285,9 +290,15 @@ impl World {
                 let files = NodeFiles {
                     config: config::node_toml(spec, &plan, name, host),
                     certificate: authority.issue(name, &spec::node_name(name, host))?,
+                    sip_certificate: authority
+                        .issue_sip(&format!("{name}.{}", spec.mesh_domain), real(octet, host))?,
                     authority: authority.pem(),
                 };
                 nodes.push(Node::spawn(binary, scratch.path(), (name, octet, host), &files)?);
+            }
+            let phone = authority.issue_sip(&format!("phone.{name}"), real(octet, FIRST_PHONE))?;
+            for (path, text) in phone_papers(&scratch, name).into_iter().zip([phone.certificate, phone.key]) {
+                fs::write(&path, text).map_err(|error| WorldError::Files { path, error })?;
             }
             regions.push(Region { spec: region.clone(), octet, nodes });
         }
@@ -346,6 +357,10 @@ impl Region {
     pub fn phone(&self) -> SocketAddrV4 {
         SocketAddrV4::new(real(self.octet, FIRST_PHONE), SIP_PORT)
     }
+}
+
+fn phone_papers(scratch: &Scratch, region: &str) -> [PathBuf; 2] {
+    ["pem", "key"].map(|kind| scratch.path().join(format!("{region}.phone.{kind}")))
 }
 
 fn check_data(spec: &WorldSpec) -> Result<(), WorldError> {

@@ -24,7 +24,7 @@ use super::{
     spec::{node_name, zone},
 };
 use crate::{
-    address::{ADMIN_PORT, METRICS_PORT, SIP_PORT, real},
+    address::{ADMIN_PORT, METRICS_PORT, SIP_PORT, SIP_TLS_PORT, real},
     clock,
 };
 
@@ -49,6 +49,7 @@ pub struct Node {
 pub(super) struct NodeFiles {
     pub(super) config: String,
     pub(super) certificate: NodeCertificate,
+    pub(super) sip_certificate: NodeCertificate,
     pub(super) authority: String,
 }
 
@@ -107,6 +108,11 @@ impl Node {
     /// Where it takes SIP from its own region.
     pub fn sip(&self) -> SocketAddrV4 {
         self.at(SIP_PORT)
+    }
+
+    /// Where it takes SIP over TLS from its own region.
+    pub fn sip_tls(&self) -> SocketAddrV4 {
+        self.at(SIP_TLS_PORT)
     }
 
     /// Where operators talk to it.
@@ -200,6 +206,8 @@ impl NodeFiles {
         fs::write(directory.join("node.toml"), &self.config)?;
         fs::write(directory.join("node.pem"), &self.certificate.certificate)?;
         fs::write(directory.join("node.key"), &self.certificate.key)?;
+        fs::write(directory.join("sip.pem"), &self.sip_certificate.certificate)?;
+        fs::write(directory.join("sip.key"), &self.sip_certificate.key)?;
         fs::write(directory.join("ca.pem"), &self.authority)
     }
 }

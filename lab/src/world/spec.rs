@@ -32,6 +32,22 @@ pub struct RegionSpec {
     /// The start of the numbers of its phones, for instance `+1503`. Absent: no phones.
     #[serde(default)]
     pub prefix: Option<String>,
+    /// Over what calls are delivered to them.
+    #[serde(default)]
+    pub phone_transport: PhoneTransport,
+}
+
+/// What the phones of a region listen on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PhoneTransport {
+    /// Datagrams.
+    #[default]
+    Udp,
+    /// Streams.
+    Tcp,
+    /// TLS, with a certificate of the world.
+    Tls,
 }
 
 impl WorldSpec {
@@ -43,6 +59,7 @@ impl WorldSpec {
             nodes: 1,
             trusted: Vec::new(),
             prefix: prefix.map(Into::into),
+            phone_transport: PhoneTransport::Udp,
         };
         Self {
             regions: vec![
