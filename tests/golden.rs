@@ -7,7 +7,10 @@ use prost_types::{
     field_descriptor_proto::{Label, Type},
 };
 use ringway_proxy::{
-    core::output::{Dropped, HopEvent, HopSign, Note},
+    core::{
+        output::{Dropped, HopEvent, HopSign, Note},
+        overload::News,
+    },
     metrics::Metrics,
 };
 use ringway_router::Region;
@@ -36,10 +39,9 @@ fn no_metric_is_missing_from_the_golden_file_or_from_the_papers() {
     let text = metrics();
     let named: BTreeSet<&str> = text.lines().filter_map(|line| line.split(' ').next()).collect();
     let source = include_str!("../proxy/src/metrics.rs");
-    let (_, fields) = source.split_once("pub struct Metrics {").expect("the struct of all metrics");
-    let fields = fields.split("\n}").next().unwrap_or_default();
-    let declared =
-        fields.lines().filter(|line| ["Counter", "Gauge", "Histogram"].iter().any(|k| line.contains(k)));
+    let structs = source.split("\nstruct ").skip(1).chain(source.split("pub struct ").skip(1));
+    let fields = structs.flat_map(|one| one.split("\n}").next().unwrap_or_default().lines());
+    let declared = fields.filter(|line| ["Counter", "Gauge", "Histogram"].iter().any(|k| line.contains(k)));
     assert_eq!(named.len(), declared.count(), "a metric that no sample touches: let metrics() touch it");
 
     let paper = include_str!("../docs/operations.md");
@@ -203,6 +205,8 @@ fn metrics() -> String {
             policy_revision: 0,
         },
         Note::Dropped(Dropped::UnroutableAck),
+        Note::Overload(News::Refused),
+        Note::Overload(News::Ignored("old")),
         hop(HopSign::Request),
         hop(HopSign::Retransmission),
         hop(HopSign::Timeout),
@@ -210,6 +214,7 @@ fn metrics() -> String {
     ] {
         metrics.note(&note);
     }
+    metrics.overload_of(0, 0.5, 1);
     metrics.transactions(0).set(1);
     metrics.sip_connection_closed("idle");
     metrics.sip_connections("tcp").inc();
