@@ -66,6 +66,8 @@ impl Metrics {
     pub fn new() -> Result<Self, prometheus::Error> {
         let registry = Registry::new_custom(Some("ringway".into()), None)?;
         let r = &registry;
+        let closed = "Connections that ended, or were not made";
+        let dropped = "Datagrams that the kernel dropped because the socket was full";
         Ok(Self {
             requests: counters(r, "sip_requests_total", "SIP requests taken in", &["method", "direction"])?,
             responses: counters(
@@ -105,23 +107,14 @@ impl Metrics {
                 "Transactions that are not over",
                 &["worker"],
             )?,
-            kernel_dropped: counter(
-                r,
-                "sip_kernel_dropped_total",
-                "Datagrams that the kernel dropped because the socket was full",
-            )?,
+            kernel_dropped: counter(r, "sip_kernel_dropped_total", dropped)?,
             hand_over_dropped: counter(
                 r,
                 "sip_hand_over_dropped_total",
                 "Datagrams that a worker had no room for",
             )?,
             connections: int_gauges(r, "sip_connections_active", "Connections at present", &["transport"])?,
-            connections_closed: counters(
-                r,
-                "sip_connections_closed_total",
-                "Connections that ended, or were not made",
-                &["reason"],
-            )?,
+            connections_closed: counters(r, "sip_connections_closed_total", closed, &["reason"])?,
             route_epoch: gauge(r, "route_epoch", "Epoch of the active route table")?,
             policy_revision: gauge(r, "policy_revision", "Revision of the active policy")?,
             nodes_live: gauge(r, "nodes_live", "Nodes that are heard of, this one included")?,

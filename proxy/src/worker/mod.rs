@@ -306,10 +306,11 @@ impl Worker {
                 tracing::warn!(%hop, why = why.label(), "hop is overloaded; it gets less");
             }
             Note::Overload(News::Ceased(hop)) => tracing::info!(%hop, "hop is well; it gets everything"),
-            Note::Overload(News::Shed(_) | News::Refused | News::Ignored(_)) => {}
             Note::Dropped(reason) => tracing::debug!(%reason, "datagram dropped"),
             Note::Absorbed => tracing::debug!("copy of a request absorbed"),
-            Note::Request { .. } | Note::Answered(_) => {}
+            Note::Request { .. }
+            | Note::Answered(_)
+            | Note::Overload(News::Shed(_) | News::Refused | News::Ignored(_)) => {}
         }
     }
 }

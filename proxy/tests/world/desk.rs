@@ -24,7 +24,7 @@ pub(crate) struct Desk {
     /// When the one at the head is done.
     busy_until: Duration,
     /// RFC 7339: the share in percent, and what it is taken from: how busy the time since then was.
-    share: u32,
+    share: f64,
     since: Duration,
     came: Duration,
     pub(crate) dropped: usize,
@@ -46,7 +46,7 @@ impl Desk {
             room,
             waiting: VecDeque::new(),
             busy_until: Duration::ZERO,
-            share: 0,
+            share: 0.0,
             since: Duration::ZERO,
             came: Duration::ZERO,
             dropped: 0,
@@ -129,10 +129,10 @@ impl Desk {
         }
         let load = self.came.as_secs_f64() / lasted.as_secs_f64();
         let fill = self.waiting.len() as f64 / self.room as f64;
-        let kept = f64::from(100 - self.share) / 100.0;
+        let kept = (100.0 - self.share) / 100.0;
         // What is offered at all, and how much of that there is time for: more while the room is empty.
         let wanted = (kept / load.max(0.01) * (1.2 - fill)).clamp(kept * 0.8, (kept + 0.05) * 1.2);
-        self.share = (100.0 * (1.0 - wanted)).clamp(0.0, 95.0) as u32;
+        self.share = (100.0 * (1.0 - wanted)).clamp(0.0, 95.0).floor();
         (self.since, self.came) = (now, Duration::ZERO);
     }
 

@@ -112,13 +112,12 @@ impl Element {
         }
         let is_new = priority == Priority::New;
         match self.law.state() {
-            State::Free => Ok(()),
             State::Paused(until, _) if is_new => {
                 self.round.note_shed();
                 shed(Why::Paused, until.saturating_duration_since(now))
             }
             // RFC 3261 §21.5.4 would have these wait as well; but they cannot go elsewhere, and they are few.
-            State::Paused(..) => Ok(()),
+            State::Paused(..) | State::Free => Ok(()),
             State::Limited(rate) => {
                 self.fill(now, rate);
                 let flying_max = (rate * (self.pulse.base() + WAITING_MAX).as_secs_f64()).max(FLYING_MIN);

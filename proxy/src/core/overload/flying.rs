@@ -4,21 +4,21 @@
 use super::pulse::T1;
 use std::time::{Duration, Instant};
 
-const SLOTS: u64 = 10;
+const SLOTS: usize = 10;
 
 /// See the module.
 #[derive(Debug, Clone)]
 pub(crate) struct Flying {
     origin: Instant,
     /// By the time at which they were sent.
-    slots: [u32; SLOTS as usize],
+    slots: [u32; SLOTS],
     /// The slot of now, counted from the origin.
     latest: u64,
 }
 
 impl Flying {
     pub(crate) fn new(origin: Instant) -> Self {
-        Self { origin, slots: [0; SLOTS as usize], latest: 0 }
+        Self { origin, slots: [0; SLOTS], latest: 0 }
     }
 
     pub(crate) fn send(&mut self, now: Instant) {
@@ -30,7 +30,7 @@ impl Flying {
     pub(crate) fn land(&mut self, now: Instant, sent: Instant) {
         self.turn(now);
         let slot = self.slot(sent);
-        if slot + SLOTS > self.latest {
+        if slot + SLOTS as u64 > self.latest {
             let count = &mut self.slots[index(slot)];
             *count = count.saturating_sub(1);
         }
@@ -43,7 +43,7 @@ impl Flying {
 
     fn turn(&mut self, now: Instant) {
         let slot = self.slot(now);
-        let passed = slot.saturating_sub(self.latest).min(SLOTS);
+        let passed = slot.saturating_sub(self.latest).min(SLOTS as u64);
         for n in 1..=passed {
             self.slots[index(slot.saturating_sub(passed) + n)] = 0;
         }
@@ -58,7 +58,7 @@ impl Flying {
 }
 
 fn index(slot: u64) -> usize {
-    usize::try_from(slot % SLOTS).unwrap_or(0)
+    usize::try_from(slot % SLOTS as u64).unwrap_or(0)
 }
 
 #[cfg(test)]
