@@ -3,6 +3,7 @@
 
 mod answers;
 mod hand_over;
+mod pace;
 mod socket;
 
 use crate::{
@@ -19,6 +20,7 @@ use answers::Answers;
 use bytes::Bytes;
 use hand_over::{HandOver, Handed, Inbox};
 use mio::{Events, Interest, Poll, Token, net::UdpSocket};
+use pace::Pace;
 use prometheus::IntGauge;
 use ringway_node::{dns::Resolver, log::Redact, tls::Tls};
 use ringway_sip::{Peer, Transport};
@@ -53,6 +55,9 @@ const INBOX: Token = Token(1);
 const EVENTS: usize = 4;
 /// The longest sleep; deadlines, datagrams and new views end it.
 const SLEEP_MAX: Duration = Duration::from_secs(60);
+/// How often deadlines are looked at, at most. Among thousands of transactions one is always near, and each look is a
+/// wake-up; the shortest of their timers is 500 ms (T1), and the margin of the hedge 20 ms.
+const TICK: Duration = Duration::from_millis(5);
 
 /// Starts one thread a core machine, on the sockets given. Resolves when one of them fails for good.
 ///
@@ -75,26 +80,25 @@ pub async fn run(
     let streams = streams(&hand_over, &control, site, settings, tls);
     let (tell, mut told) = mpsc::channel(hand_over.wakers().len().max(1));
     for (number, ((sockets, poll), inbox)) in datagrams.into_iter().zip(polls).zip(inboxes).enumerate() {
-        let worker = Worker {
-            number,
-            core: make_core(),
-            control: control.clone(),
-            hand_over: hand_over.clone(),
-            inbox,
-            sender: Sender::new(&sockets),
-            sockets,
-            streams: streams.clone(),
-            answers: Answers::new(
-                control.clone(),
-                resolver.clone(),
-                streams.clone(),
-                hand_over.clone(),
-                number,
-            ),
-            transactions: control.metrics().transactions(number),
-        };
-        let tell = tell.clone();
+        let (core, control, hand_over) = (make_core(), control.clone(), hand_over.clone());
+        let (streams, resolver, tell) = (streams.clone(), resolver.clone(), tell.clone());
+        let answers =
+            Answers::new(control.clone(), resolver, streams.clone(), hand_over.clone(), number);
+        let transactions = control.metrics().transactions(number);
         thread::Builder::new().name(format!("sip-{number}")).spawn(move || {
+            let sender = Sender::new(&sockets);
+            let worker = Worker {
+                number,
+                sockets,
+                core,
+                control,
+                hand_over,
+                inbox,
+                sender,
+                streams,
+                answers,
+                transactions,
+            };
             // Nobody waits any more: the process ends.
             let _ = tell.blocking_send(worker.pump(poll));
         })?;
@@ -159,12 +163,14 @@ impl Worker {
         }
         let mut events = Events::with_capacity(EVENTS);
         let mut receivers: Vec<Receiver> = self.sockets.iter().map(|_| Receiver::new()).collect();
+        let mut next_tick = self.control.clock().now();
+        let mut pace = Pace::new(next_tick);
         let mut more = false;
         loop {
             let now = self.control.clock().now();
             let sleep = match self.core.deadline() {
                 _ if more => Duration::ZERO,
-                Some(at) => at.saturating_duration_since(now),
+                Some(at) => at.max(next_tick).saturating_duration_since(now),
                 None => SLEEP_MAX,
             };
             match poll.poll(&mut events, Some(sleep)) {
@@ -175,22 +181,33 @@ impl Worker {
             self.look(now);
             // A batch at a time: however much waits, the clock, the view and the deadlines get their turn.
             more = false;
+            let mut taken = 0;
             for (number, receiver) in receivers.iter_mut().enumerate() {
-                more |= self.take_datagrams(now, number, receiver)?;
+                let batch = self.take_datagrams(now, number, receiver)?;
+                more |= batch == BATCH;
+                taken += batch;
             }
             more |= self.take_handed(now);
             self.flush(now);
-            if self.core.deadline().is_some_and(|at| at <= now) {
-                self.step(now, Input::Tick);
-                self.flush(now);
+            if now >= next_tick {
+                next_tick = now + TICK;
+                self.tick(now);
             }
-            self.control.metrics().overload_of(
-                self.number,
-                self.core.overload_share(),
-                self.core.throttled(),
-            );
-            self.transactions.set(i64::try_from(self.core.transactions()).unwrap_or(i64::MAX));
+            if let Some(pause) = pace.after(now, taken).filter(|_| !more) {
+                gather(pause);
+            }
         }
+    }
+
+    /// What is done now and then: deadlines, and the gauges for whoever looks.
+    fn tick(&mut self, now: Instant) {
+        if self.core.deadline().is_some_and(|at| at <= now) {
+            self.step(now, Input::Tick);
+            self.flush(now);
+        }
+        let (share, throttled) = (self.core.overload_share(), self.core.throttled());
+        self.control.metrics().overload_of(self.number, share, throttled);
+        self.transactions.set(i64::try_from(self.core.transactions()).unwrap_or(i64::MAX));
     }
 
     /// The present view, between two messages.
@@ -201,32 +218,29 @@ impl Worker {
         }
     }
 
-    /// Deals with what the socket of this number has, a batch at most. True: there may be more.
-    fn take_datagrams(&mut self, now: Instant, socket: usize, receiver: &mut Receiver) -> io::Result<bool> {
-        for n in 0..BATCH {
-            let overflow = receiver.overflow();
-            match receiver.receive(&self.sockets[socket]) {
-                Ok(Some((from, bytes))) => {
-                    // The oldest of the batch: those behind it have waited less.
-                    if n == 0 {
-                        let waited = self.control.clock().calendar().saturating_sub(receiver.stamp());
-                        self.step(now, Input::Waited(waited));
-                    }
-                    self.take(now, from, bytes);
-                }
-                Ok(None) => return Ok(false),
-                // The system tells of some peer by way of the socket; the socket is well.
-                Err(error) if error.kind() != io::ErrorKind::InvalidInput => {
-                    tracing::debug!(%error, "receive");
-                }
-                Err(error) => return Err(error),
+    /// Deals with what the socket of this number has, a batch at most; returns how many there were.
+    fn take_datagrams(&mut self, now: Instant, socket: usize, receiver: &mut Receiver) -> io::Result<usize> {
+        let overflow = receiver.overflow();
+        let (oldest, datagrams) = match receiver.receive(&self.sockets[socket]) {
+            Ok(taken) => taken,
+            // The system tells of some peer by way of the socket; the socket is well, and may have more.
+            Err(error) if error.kind() != io::ErrorKind::InvalidInput => {
+                tracing::debug!(%error, "receive");
+                return Ok(BATCH);
             }
-            match receiver.overflow().wrapping_sub(overflow) {
-                0 => {}
-                dropped => self.control.metrics().kernel_dropped(dropped),
-            }
+            Err(error) => return Err(error),
+        };
+        let taken = datagrams.len();
+        if taken > 0 {
+            let waited = self.control.clock().calendar().saturating_sub(oldest);
+            self.step(now, Input::Waited(waited));
         }
-        Ok(true)
+        datagrams.for_each(|(from, bytes)| self.take(now, from, bytes));
+        match receiver.overflow().wrapping_sub(overflow) {
+            0 => {}
+            dropped => self.control.metrics().kernel_dropped(dropped),
+        }
+        Ok(taken)
     }
 
     fn take(&mut self, now: Instant, from: SocketAddr, bytes: Bytes) {
@@ -313,4 +327,9 @@ impl Worker {
             | Note::Overload(News::Shed(_) | News::Refused | News::Ignored(_)) => {}
         }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "not for luck: what comes meanwhile waits in the socket")]
+fn gather(pause: Duration) {
+    thread::sleep(pause);
 }
