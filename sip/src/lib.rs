@@ -14,4 +14,4 @@ pub use message::{
 };
 pub use peer::{Peer, Transport, Way};
 pub use stream::{Frame, FrameError, Framer};
-pub use transaction::{ClientId, Layer, Output, ServerId, Timing};
+pub use transaction::{ClientId, Layer, Output, Seeded, ServerId, Timing};

@@ -18,5 +18,5 @@ pub use uri::Uri;
 pub use via::Via;
 
 pub(crate) use list::Elements;
-pub(crate) use number::number;
-pub(crate) use scan::{is_token, trim, trim_bytes};
+pub(crate) use number::{number, write_number};
+pub(crate) use scan::{is_token, token, trim, trim_bytes};

@@ -19,26 +19,20 @@ impl<'a> NameAddr<'a> {
     /// Reads one element. Errors: [`ParseError::Invalid`]; `*` (RFC 3261 §10.2.2) is no address either.
     pub fn parse(text: &'a str) -> Result<NameAddr<'a>, ParseError> {
         let text = trim(text);
-        let display_end = if text.starts_with('"') { quoted_end(text.as_bytes(), 0) } else { 0 };
-        let open = memchr::memchr2(b'<', b';', &text.as_bytes()[display_end..]).map(|at| at + display_end);
-        let (display, uri, params) = match open {
-            Some(open) if text.as_bytes()[open] == b'<' => {
-                // RFC 3261 §25.1: a display name is one quoted string, or tokens.
-                let behind_quotes = trim(&text[display_end..open]);
-                if behind_quotes.contains('"') || (display_end > 0 && !behind_quotes.is_empty()) {
-                    return Err(INVALID);
-                }
-                let close = memchr::memchr(b'>', &text.as_bytes()[open..]).ok_or(INVALID)? + open;
-                (trim(&text[..open]), &text[open + 1..close], trim(&text[close + 1..]))
+        let (display, rest) = display(text)?;
+        let (uri, params) = match rest.strip_prefix('<') {
+            Some(rest) => {
+                let close = memchr::memchr(b'>', rest.as_bytes()).ok_or(INVALID)?;
+                (&rest[..close], trim(&rest[close + 1..]))
             }
-            semicolon => {
+            None => {
                 // RFC 3261 §20: without angle brackets, everything behind a semicolon belongs to the header, and a
                 // URI with a comma or a question mark may not stand at all.
-                let (uri, params) = text.split_at(semicolon.unwrap_or(text.len()));
+                let (uri, params) = text.split_at(text.find(';').unwrap_or(text.len()));
                 if memchr::memchr2(b',', b'?', uri.as_bytes()).is_some() {
                     return Err(INVALID);
                 }
-                ("", trim(uri), params)
+                (trim(uri), params)
             }
         };
         if (!params.is_empty() && !params.starts_with(';')) || !quotes_close(params) {
@@ -55,6 +49,25 @@ impl<'a> NameAddr<'a> {
     /// The parameter of that name, as in [`Params::find`].
     pub fn param(&self, name: &str) -> Option<Option<&'a str>> {
         self.params.find(name)
+    }
+}
+
+/// The display name, and what begins with the angle bracket behind it; both empty when the URI has no brackets.
+fn display(text: &str) -> Result<(&str, &str), ParseError> {
+    if text.starts_with('<') {
+        return Ok(("", text));
+    }
+    let display_end = if text.starts_with('"') { quoted_end(text.as_bytes(), 0) } else { 0 };
+    match memchr::memchr2(b'<', b';', &text.as_bytes()[display_end..]).map(|at| at + display_end) {
+        Some(open) if text.as_bytes()[open] == b'<' => {
+            // RFC 3261 §25.1: a display name is one quoted string, or tokens.
+            let behind_quotes = trim(&text[display_end..open]);
+            if behind_quotes.contains('"') || (display_end > 0 && !behind_quotes.is_empty()) {
+                return Err(INVALID);
+            }
+            Ok((trim(&text[..open]), &text[open..]))
+        }
+        _ => Ok(("", "")),
     }
 }
 

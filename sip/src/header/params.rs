@@ -33,14 +33,17 @@ impl<'a> Params<'a> {
         let mut rest = self.text;
         std::iter::from_fn(move || {
             loop {
-                rest = trim(rest).strip_prefix(';').unwrap_or(rest);
-                if rest.is_empty() {
+                let text = trim(rest);
+                if text.is_empty() {
                     return None;
                 }
-                let (one, tail) = rest.split_at(param_end(rest.as_bytes()));
-                rest = tail;
-                if !trim(one).is_empty() {
-                    return Some(Param::parse(one));
+                let text = text.strip_prefix(';').unwrap_or(text);
+                let (equals, end) = marks(text.as_bytes());
+                rest = &text[end..];
+                let name = trim(&text[..equals.unwrap_or(end)]);
+                let value = equals.map(|equals| trim(&text[equals + 1..end]));
+                if !name.is_empty() || value.is_some() {
+                    return Some(Param { name, value });
                 }
             }
         })
@@ -52,26 +55,20 @@ impl<'a> Params<'a> {
     }
 }
 
-impl<'a> Param<'a> {
-    fn parse(text: &'a str) -> Param<'a> {
-        match text.split_once('=') {
-            Some((name, value)) => Param { name: trim(name), value: Some(trim(value)) },
-            None => Param { name: trim(text), value: None },
-        }
-    }
-}
-
-/// Where the parameter at the start of `bytes` ends: at the next semicolon outside quotes.
-fn param_end(bytes: &[u8]) -> usize {
-    let mut at = 0;
+/// Where the parameter at the start of `bytes` has its equals sign, and where it ends: at the next semicolon outside
+/// quotes.
+fn marks(bytes: &[u8]) -> (Option<usize>, usize) {
+    let name_end = bytes.iter().position(|byte| matches!(byte, b'=' | b';' | b'"')).unwrap_or(bytes.len());
+    let equals = (bytes.get(name_end) == Some(&b'=')).then_some(name_end);
+    let mut at = name_end;
     while let Some(hit) = memchr::memchr2(b';', b'"', &bytes[at..]) {
         at += hit;
         if bytes[at] == b';' {
-            return at;
+            return (equals, at);
         }
         at = quoted_end(bytes, at);
     }
-    bytes.len()
+    (equals, bytes.len())
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use crate::header::number;
 
 /// Linear white space with its folds: SP, HT, and the CRLF of a continued line.
-pub(crate) fn is_lws(byte: u8) -> bool {
+pub(crate) const fn is_lws(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
@@ -28,6 +28,13 @@ pub(crate) fn trim_bytes(mut bytes: &[u8]) -> &[u8] {
 /// `text` without white space at either end.
 pub(crate) fn trim(text: &str) -> &str {
     let bytes = text.as_bytes();
+    // Hardly any has some, and this is asked of every piece of a message.
+    if let [first, .., last] = bytes
+        && !is_lws(*first)
+        && !is_lws(*last)
+    {
+        return text;
+    }
     let start = bytes.iter().position(|&byte| !is_lws(byte)).unwrap_or(bytes.len());
     let end = bytes.iter().rposition(|&byte| !is_lws(byte)).map_or(start, |last| last + 1);
     &text[start..end]
@@ -36,6 +43,12 @@ pub(crate) fn trim(text: &str) -> &str {
 /// Whether `bytes` is a `token`: at least one of alphanum / - . ! % * _ + ` ' ~
 pub(crate) fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|&byte| TOKEN[usize::from(byte)])
+}
+
+/// The token at the start of `bytes`; may be empty.
+pub(crate) fn token(bytes: &[u8]) -> &[u8] {
+    let end = bytes.iter().position(|&byte| !TOKEN[usize::from(byte)]).unwrap_or(bytes.len());
+    &bytes[..end]
 }
 
 /// Whether `byte` may stand in the scheme of a URI (RFC 3261 §25.1).
@@ -92,14 +105,8 @@ fn closing_quote(bytes: &[u8], open: usize) -> Option<usize> {
 
 /// Splits `host [":" port]`, white space allowed around the colon. The host keeps its brackets.
 pub(crate) fn host_port(text: &str) -> Option<(&str, Option<u16>)> {
-    // The usual form, neither white space nor brackets, in one pass.
-    let end = text.bytes().position(|byte| !HOST[usize::from(byte)]).unwrap_or(text.len());
-    let (host, rest) = text.split_at(end);
-    match rest.strip_prefix(':').map(number) {
-        _ if host.is_empty() => {}
-        None if rest.is_empty() => return Some((host, None)),
-        Some(Some(port)) => return Some((host, Some(port))),
-        None | Some(None) => {}
+    if let Some((host, port, "")) = plain_host_port(text) {
+        return Some((host, port));
     }
     let text = trim(text);
     let host_end = if text.starts_with('[') {
@@ -116,6 +123,19 @@ pub(crate) fn host_port(text: &str) -> Option<(&str, Option<u16>)> {
         None if rest.is_empty() => Some((host, None)),
         None => None,
     }
+}
+
+/// The usual form of host and port, neither white space nor brackets, with what stands behind it. `None`: another form, or
+/// no host.
+pub(crate) fn plain_host_port(text: &str) -> Option<(&str, Option<u16>, &str)> {
+    let end = text.bytes().position(|byte| !HOST[usize::from(byte)]).unwrap_or(text.len());
+    let (host, rest) = text.split_at(end);
+    if host.is_empty() {
+        return None;
+    }
+    let Some(rest) = rest.strip_prefix(':') else { return Some((host, None, rest)) };
+    let end = rest.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
+    Some((host, Some(number(&rest[..end])?), &rest[end..]))
 }
 
 /// `host` as an address, if it is one. An IPv6 address may have its brackets or not: `received` is written both ways

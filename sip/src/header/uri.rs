@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::header::scan::{host_port, ip_of, is_lws, is_scheme};
+use crate::header::scan::{host_port, ip_of, is_lws, is_scheme, plain_host_port};
 use crate::header::{Params, trim};
 use crate::message::ParseError;
 
@@ -35,12 +35,19 @@ impl<'a> Uri<'a> {
 
     fn split(text: &'a str) -> Option<Uri<'a>> {
         let text = trim(text);
-        let colon =
-            text.bytes().position(|byte| !is_scheme(byte)).filter(|&end| text.as_bytes()[end] == b':')?;
+        let colon = if text.starts_with("sip:") { 3 } else { scheme_end(text.as_bytes())? };
         let (scheme, rest) = (&text[..colon], &text[colon + 1..]);
-        let starts_ok = scheme.as_bytes().first().is_some_and(u8::is_ascii_alphabetic);
-        if !starts_ok || rest.is_empty() || rest.bytes().any(|b| is_lws(b) || matches!(b, b'<' | b'>')) {
+        if rest.is_empty() {
             return None;
+        }
+        // RFC 3261 §25.1: an at sign anywhere else must be escaped, so the first one ends the user part, which may
+        // itself hold semicolons and question marks.
+        let mut user_end = None;
+        for (at, byte) in rest.bytes().enumerate().filter(|(_, byte)| MARKS[usize::from(*byte)]) {
+            if byte != b'@' {
+                return None;
+            }
+            user_end.get_or_insert(at);
         }
         let uri = Uri {
             text,
@@ -52,16 +59,14 @@ impl<'a> Uri<'a> {
             params: Params::default(),
             headers: "",
         };
-        if uri.is_sip() { uri.split_sip(rest) } else { Some(uri) }
+        if uri.is_sip() { uri.split_sip(rest, user_end) } else { Some(uri) }
     }
 
-    fn split_sip(mut self, rest: &'a str) -> Option<Uri<'a>> {
-        // RFC 3261 §25.1: an at sign anywhere else must be escaped, so the first one ends the user part, which may
-        // itself hold semicolons and question marks.
-        let rest = match memchr::memchr(b'@', rest.as_bytes()) {
+    fn split_sip(mut self, rest: &'a str, user_end: Option<usize>) -> Option<Uri<'a>> {
+        let rest = match user_end {
             Some(at) => {
                 let (user, rest) = (&rest[..at], &rest[at + 1..]);
-                let (user, password) = match memchr::memchr(b':', user.as_bytes()) {
+                let (user, password) = match user.bytes().position(|byte| byte == b':') {
                     Some(colon) => (&user[..colon], Some(&user[colon + 1..])),
                     None => (user, None),
                 };
@@ -71,13 +76,22 @@ impl<'a> Uri<'a> {
             }
             None => rest,
         };
-        let host_end = rest.bytes().position(|byte| matches!(byte, b';' | b'?')).unwrap_or(rest.len());
-        let (host, rest) = rest.split_at(host_end);
-        let (params, headers) = match memchr::memchr(b'?', rest.as_bytes()) {
+        let rest = match plain_host_port(rest) {
+            Some((host, port, rest)) if rest.is_empty() || rest.starts_with([';', '?']) => {
+                (self.host, self.port) = (host, port);
+                rest
+            }
+            _ => {
+                let host_end =
+                    rest.bytes().position(|byte| matches!(byte, b';' | b'?')).unwrap_or(rest.len());
+                (self.host, self.port) = host_port(&rest[..host_end])?;
+                &rest[host_end..]
+            }
+        };
+        let (params, headers) = match rest.bytes().position(|byte| byte == b'?') {
             Some(mark) => (&rest[..mark], &rest[mark + 1..]),
             None => (rest, ""),
         };
-        (self.host, self.port) = host_port(host)?;
         (self.params, self.headers) = (Params::new(params), headers);
         Some(self)
     }
@@ -102,6 +116,23 @@ impl<'a> Uri<'a> {
         self.params.find(name)
     }
 }
+
+/// The position of the colon behind the scheme.
+fn scheme_end(text: &[u8]) -> Option<usize> {
+    let end = text.iter().position(|&byte| !is_scheme(byte)).filter(|&end| text[end] == b':')?;
+    text[0].is_ascii_alphabetic().then_some(end)
+}
+
+/// What ends the user part, and what may stand nowhere in a URI.
+static MARKS: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    while byte.is_ascii() {
+        table[byte as usize] = is_lws(byte) || matches!(byte, b'@' | b'<' | b'>');
+        byte += 1;
+    }
+    table
+};
 
 #[cfg(test)]
 mod tests {

@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 
-use crate::header::scan::{host_port, ip_of, is_lws, is_token, quotes_close};
-use crate::header::{Params, number, trim};
+use crate::header::scan::{host_port, ip_of, is_lws, is_token, plain_host_port, quotes_close};
+use crate::header::{Params, number, trim, write_number};
 use crate::message::ParseError;
 
 /// One hop that a request has taken.
@@ -34,17 +34,13 @@ impl<'a> Via<'a> {
 
     /// The Via of a sender that may speak another version of SIP, who has to be told so.
     pub(crate) fn of_any_version(text: &'a str) -> Option<(&'a str, Via<'a>)> {
-        // RFC 3261 §25.1: white space may stand around each slash.
-        let (protocol, rest) = text.split_once('/')?;
-        let (version, rest) = rest.split_once('/')?;
-        let version = trim(version);
-        if !trim(protocol).eq_ignore_ascii_case("SIP") || !is_token(version.as_bytes()) {
-            return None;
-        }
+        let (version, rest) = match text.strip_prefix("SIP/2.0/") {
+            Some(rest) => ("2.0", rest),
+            None => protocol(text)?,
+        };
         let rest = trim(rest);
         let (transport, rest) = rest.split_at(rest.bytes().position(is_lws)?);
-        let (sent_by, params) = rest.split_at(memchr::memchr(b';', rest.as_bytes()).unwrap_or(rest.len()));
-        let (host, port) = host_port(sent_by)?;
+        let (host, port, params) = sent_by(trim(rest))?;
         let via = Via { transport, host, port, params: Params::new(params) };
         (is_token(transport.as_bytes()) && quotes_close(params)).then_some((version, via))
     }
@@ -89,6 +85,7 @@ impl<'a> Via<'a> {
     /// that came with the request is a forgery and goes.
     pub(crate) fn write_stamped_params(&self, source: SocketAddr, out: &mut Vec<u8>) {
         let ip = source.ip().to_canonical();
+        let mut asked = false;
         for param in self.params.iter() {
             if param.name.eq_ignore_ascii_case("received") {
                 continue;
@@ -96,20 +93,55 @@ impl<'a> Via<'a> {
             out.push(b';');
             out.extend_from_slice(param.name.as_bytes());
             if param.name.eq_ignore_ascii_case("rport") {
-                put(out, format_args!("={}", source.port()));
+                asked = true;
+                out.push(b'=');
+                write_number(out, source.port().into());
             } else if let Some(value) = param.value {
                 out.push(b'=');
                 out.extend_from_slice(value.as_bytes());
             }
         }
-        if self.rport().is_some() || self.ip().map(|host| host.to_canonical()) != Some(ip) {
-            put(out, format_args!(";received={ip}"));
+        if asked || self.ip().map(|host| host.to_canonical()) != Some(ip) {
+            out.extend_from_slice(b";received=");
+            write_ip(out, ip);
         }
     }
 }
 
-fn put(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
-    out.write_fmt(text).expect("writing into memory does not fail");
+/// The version, and what stands behind it. RFC 3261 §25.1: white space may stand around each slash.
+fn protocol(text: &str) -> Option<(&str, &str)> {
+    let (protocol, rest) = text.split_once('/')?;
+    let (version, rest) = rest.split_once('/')?;
+    let version = trim(version);
+    let known = trim(protocol).eq_ignore_ascii_case("SIP") && is_token(version.as_bytes());
+    known.then_some((version, rest))
+}
+
+/// Host, port, and the parameters behind them.
+fn sent_by(text: &str) -> Option<(&str, Option<u16>, &str)> {
+    if let Some((host, port, params)) = plain_host_port(text)
+        && (params.is_empty() || params.starts_with(';'))
+    {
+        return Some((host, port, params));
+    }
+    let (sent_by, params) = text.split_at(memchr::memchr(b';', text.as_bytes()).unwrap_or(text.len()));
+    let (host, port) = host_port(sent_by)?;
+    Some((host, port, params))
+}
+
+/// The address as it is written in `received`.
+fn write_ip(out: &mut Vec<u8>, ip: IpAddr) {
+    match ip {
+        IpAddr::V4(ip) => {
+            for (place, octet) in ip.octets().into_iter().enumerate() {
+                if place > 0 {
+                    out.push(b'.');
+                }
+                write_number(out, octet.into());
+            }
+        }
+        IpAddr::V6(ip) => write!(out, "{ip}").expect("writing into memory does not fail"),
+    }
 }
 
 #[cfg(test)]

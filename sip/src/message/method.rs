@@ -60,9 +60,10 @@ impl<'a> Method<'a> {
     }
 }
 
-impl<'a> From<&'a str> for Method<'a> {
-    fn from(name: &'a str) -> Method<'a> {
-        match name {
+impl Method<'static> {
+    /// The method of that name, if it has a variant of its own.
+    pub(crate) fn known(name: &str) -> Option<Method<'static>> {
+        Some(match name {
             "INVITE" => Method::Invite,
             "ACK" => Method::Ack,
             "BYE" => Method::Bye,
@@ -77,8 +78,14 @@ impl<'a> From<&'a str> for Method<'a> {
             "REFER" => Method::Refer,
             "MESSAGE" => Method::Message,
             "PUBLISH" => Method::Publish,
-            other => Method::Other(other),
-        }
+            _ => return None,
+        })
+    }
+}
+
+impl<'a> From<&'a str> for Method<'a> {
+    fn from(name: &'a str) -> Method<'a> {
+        Method::known(name).unwrap_or(Method::Other(name))
     }
 }
 

@@ -14,6 +14,7 @@ mod skeleton;
 mod top_via;
 
 use std::fmt;
+use std::ops::Range;
 
 use bytes::Bytes;
 
@@ -79,10 +80,10 @@ impl Message {
 
     /// The method of the request, or of the request that this response answers.
     pub fn method(&self) -> Method<'_> {
-        match &self.start {
-            Start::Request { method, .. } => Method::from(self.text(&self.raw[..*method])),
-            Start::Response { .. } => self.cseq().method,
-        }
+        self.essential.method.unwrap_or_else(|| {
+            let cseq = self.essential_text(self.essential.cseq);
+            Method::from(cseq.rsplit([' ', '\t', '\r', '\n']).next().unwrap_or_default())
+        })
     }
 
     /// The Request-URI as written; empty for a response.
@@ -146,13 +147,17 @@ impl Message {
 
     /// The CSeq.
     pub fn cseq(&self) -> CSeq<'_> {
-        CSeq::parse(self.essential_text(self.essential.cseq))
-            .unwrap_or_else(|_| unreachable!("parse checked CSeq"))
+        CSeq { number: self.essential.number, method: self.method() }
     }
 
     /// The topmost Via.
     pub fn via(&self) -> Via<'_> {
         self.top_via.of(self.text(self.top_via()))
+    }
+
+    /// The branch of the topmost Via; empty when the sender gave none (RFC 2543).
+    pub fn branch(&self) -> &str {
+        self.text(&self.raw[self.top_via.branch()])
     }
 
     /// All Vias from the top.
@@ -170,6 +175,16 @@ impl Message {
     pub fn to(&self) -> NameAddr<'_> {
         NameAddr::parse(self.essential_text(self.essential.to))
             .unwrap_or_else(|_| unreachable!("parse checked To"))
+    }
+
+    /// The tag of the From, without reading the rest of it.
+    pub fn from_tag(&self) -> Option<&str> {
+        self.essential.from_tag.as_ref().map(|tag| self.span(tag))
+    }
+
+    /// The tag of the To, without reading the rest of it.
+    pub fn to_tag(&self) -> Option<&str> {
+        self.essential.to_tag.as_ref().map(|tag| self.span(tag))
     }
 
     /// The Route values, the next hop first.
@@ -219,6 +234,10 @@ impl Message {
     /// The first Via element as written.
     fn top_via(&self) -> &[u8] {
         &self.raw[self.top_via.range()]
+    }
+
+    fn span(&self, part: &Range<u32>) -> &str {
+        self.text(&self.raw[part.start as usize..part.end as usize])
     }
 
     fn essential_text(&self, position: u16) -> &str {

@@ -6,8 +6,8 @@ use bytes::{Buf, Bytes};
 
 use super::name::code_of;
 use super::top_via::TopVia;
-use super::{Limits, Message, Name, ParseError};
-use crate::header::{CSeq, Elements, NameAddr, Uri, Via, is_token, number, trim_bytes};
+use super::{Limits, Message, Method, Name, ParseError};
+use crate::header::{CSeq, Elements, NameAddr, Uri, Via, is_token, number, token, trim_bytes};
 
 /// Where the parts of the start line stand.
 #[derive(Clone)]
@@ -27,13 +27,18 @@ pub(crate) struct Line {
     end: u32,
 }
 
-/// The positions in the index of what every message has.
-#[derive(Clone, Copy, Default)]
+/// What every message has: positions in the index, and what is asked for several times a message.
+#[derive(Clone)]
 pub(super) struct Essential {
     pub(super) from: u16,
     pub(super) to: u16,
     pub(super) call_id: u16,
     pub(super) cseq: u16,
+    pub(super) from_tag: Option<Range<u32>>,
+    pub(super) to_tag: Option<Range<u32>>,
+    pub(super) number: u32,
+    /// The method that CSeq names, unless it is one of [`Method::Other`].
+    pub(super) method: Option<Method<'static>>,
 }
 
 impl Line {
@@ -66,10 +71,10 @@ pub(super) fn message(mut raw: Bytes, limits: &Limits) -> Result<Message, ParseE
     }
     let first = line_end(&raw, 0, limits)?;
     let start = start_line(&raw[..first])?;
-    let (lines, headers_end) = headers(&raw, first + 2, limits)?;
-    let body_end = body_end(&raw, &lines, headers_end + 2)?;
+    let Headers { lines, end: headers_end, length, found } = headers(&raw, first + 2, limits)?;
+    let body_end = body_end(raw.len(), headers_end + 2, length)?;
     raw.truncate(body_end);
-    let (essential, top_via) = essential(&raw, &lines, &start)?;
+    let (essential, top_via) = essential(&raw, &lines, found?, &start)?;
     if let Start::Request { uri, .. } = &start {
         request_uri(&raw[uri.clone()])?;
         vias(&raw, &lines, limits)?;
@@ -126,17 +131,55 @@ fn status_line(line: &[u8], space: usize) -> Result<Start, ParseError> {
     }
 }
 
-/// Indexes the header lines from `at`; gives them with the position of the blank line.
-fn headers(raw: &[u8], mut at: usize, limits: &Limits) -> Result<(Vec<Line>, usize), ParseError> {
+/// The header section.
+struct Headers {
+    lines: Vec<Line>,
+    /// Where the blank line begins.
+    end: usize,
+    length: ContentLength,
+    /// Where those stand that every message has, in the order of [`ESSENTIAL`].
+    found: Result<[usize; ESSENTIAL.len()], ParseError>,
+}
+
+const ESSENTIAL: [Name<'static>; 5] = [Name::Via, Name::From, Name::To, Name::CallId, Name::CSeq];
+
+/// Indexes the header lines from `at`.
+fn headers(raw: &[u8], mut at: usize, limits: &Limits) -> Result<Headers, ParseError> {
+    let codes = ESSENTIAL.map(|name| name.code());
+    let most = limits.headers.min(usize::from(u16::MAX));
     let mut lines = Vec::with_capacity(16);
+    let mut length = ContentLength::default();
+    let (mut found, mut twice) = ([None; ESSENTIAL.len()], None);
     while let Some(range) = logical_line(raw, at, limits)? {
-        if lines.len() == limits.headers.min(usize::from(u16::MAX)) {
+        if lines.len() == most {
             return Err(ParseError::TooManyHeaders);
         }
         at = range.end + 2;
-        lines.push(header_line(raw, range)?);
+        let line = header_line(raw, range)?;
+        length.read(raw, &line)?;
+        if let Some(which) = codes.iter().position(|&code| code == line.code) {
+            // Several Vias are several hops; of the others there is one.
+            if which > 0 && found[which].is_some() {
+                twice.get_or_insert(which);
+            }
+            found[which].get_or_insert(lines.len());
+        }
+        lines.push(line);
     }
-    Ok((lines, at))
+    Ok(Headers { lines, end: at, length, found: all(found, twice) })
+}
+
+fn all(
+    found: [Option<usize>; ESSENTIAL.len()],
+    twice: Option<usize>,
+) -> Result<[usize; ESSENTIAL.len()], ParseError> {
+    if let Some(which) = twice {
+        return Err(ParseError::Duplicate(ESSENTIAL[which].as_str()));
+    }
+    match found.iter().position(Option::is_none) {
+        Some(which) => Err(ParseError::Missing(ESSENTIAL[which].as_str())),
+        None => Ok(found.map(Option::unwrap_or_default)),
+    }
 }
 
 /// The header line at `at` with its folds and without its CRLF; `None` at the blank line.
@@ -161,12 +204,13 @@ pub(crate) fn logical_line(
 
 pub(crate) fn header_line(raw: &[u8], range: Range<usize>) -> Result<Line, ParseError> {
     let line = &raw[range.clone()];
-    let colon = memchr::memchr(b':', line).ok_or(ParseError::HeaderLine)?;
-    let name = line[..colon].trim_ascii_end();
-    if !is_token(name) {
+    let name = token(line);
+    // RFC 3261 §25.1: white space may stand in front of the colon.
+    let behind = line[name.len()..].trim_ascii_start();
+    let (Some((b':', behind)), false) = (behind.split_first(), name.is_empty()) else {
         return Err(ParseError::HeaderLine);
-    }
-    let value = trim_bytes(&line[colon + 1..]);
+    };
+    let value = trim_bytes(behind);
     // An empty value stands at the end of the line, so that a value put there follows the white space.
     let value_start = if value.is_empty() { range.end } else { offset_in(raw, value) };
     Ok(Line {
@@ -200,53 +244,46 @@ impl ContentLength {
     }
 }
 
-/// RFC 3261 §18.3: over datagrams the body ends where Content-Length says, or else with the datagram.
-fn body_end(raw: &[u8], lines: &[Line], body: usize) -> Result<usize, ParseError> {
-    let mut length = ContentLength::default();
-    for line in lines {
-        length.read(raw, line)?;
-    }
+/// RFC 3261 §18.3: over datagrams the body ends where Content-Length says, or else with the datagram, at `end`.
+fn body_end(end: usize, body: usize, length: ContentLength) -> Result<usize, ParseError> {
     match length.0 {
-        None => Ok(raw.len()),
-        Some(length) if length <= raw.len() - body => Ok(body + length),
+        None => Ok(end),
+        Some(length) if length <= end - body => Ok(body + length),
         Some(_) => Err(ParseError::Truncated),
     }
 }
 
-/// Finds and checks the headers that every message has.
-fn essential(raw: &[u8], lines: &[Line], start: &Start) -> Result<(Essential, TopVia), ParseError> {
-    const NAMES: [Name<'static>; 5] = [Name::Via, Name::From, Name::To, Name::CallId, Name::CSeq];
-    let codes = NAMES.map(|name| name.code());
-    let mut found = [None; NAMES.len()];
-    for (position, line) in lines.iter().enumerate() {
-        if let Some(which) = codes.iter().position(|&code| code == line.code) {
-            // Several Vias are several hops; of the others there is one.
-            if which > 0 && found[which].is_some() {
-                return Err(ParseError::Duplicate(NAMES[which].as_str()));
-            }
-            found[which].get_or_insert(position);
-        }
-    }
-    let there = |which: usize| found[which].ok_or(ParseError::Missing(NAMES[which].as_str()));
-    let [via, from, to, call_id, cseq] = [there(0)?, there(1)?, there(2)?, there(3)?, there(4)?];
-
-    let text = |which: usize, value| std::str::from_utf8(value).map_err(|_| invalid(NAMES[which]));
+/// Checks the headers that every message has.
+fn essential(
+    raw: &[u8],
+    lines: &[Line],
+    found: [usize; ESSENTIAL.len()],
+    start: &Start,
+) -> Result<(Essential, TopVia), ParseError> {
+    let [via, from, to, call_id, cseq] = found;
+    let text = |which: usize| {
+        std::str::from_utf8(lines[found[which]].value(raw)).map_err(|_| invalid(ESSENTIAL[which]))
+    };
     let top = Elements::new(lines[via].value(raw)).next().ok_or(invalid(Name::Via))?;
     let top_via = TopVia::read(raw, top)?;
-    NameAddr::parse(text(1, lines[from].value(raw))?).map_err(|_| invalid(Name::From))?;
-    NameAddr::parse(text(2, lines[to].value(raw))?).map_err(|_| invalid(Name::To))?;
-    let id = text(3, lines[call_id].value(raw))?;
+    let tag = |which: usize| {
+        let address = NameAddr::parse(text(which)?).map_err(|_| invalid(ESSENTIAL[which]))?;
+        Ok(address.tag().map(|tag| span(raw, tag)))
+    };
+    let (from_tag, to_tag) = (tag(1)?, tag(2)?);
+    let id = text(3)?;
     if id.is_empty() || id.bytes().any(|byte| byte.is_ascii_whitespace()) {
         return Err(invalid(Name::CallId));
     }
-    let method = CSeq::parse(text(4, lines[cseq].value(raw))?)?.method;
+    let CSeq { number, method } = CSeq::parse(text(4)?)?;
     if let Start::Request { method: end, .. } = *start
         && method.as_str().as_bytes() != &raw[..end]
     {
         return Err(ParseError::MethodMismatch);
     }
     let [from, to, call_id, cseq] = [from, to, call_id, cseq].map(narrow_position);
-    Ok((Essential { from, to, call_id, cseq }, top_via))
+    let method = Method::known(method.as_str());
+    Ok((Essential { from, to, call_id, cseq, from_tag, to_tag, number, method }, top_via))
 }
 
 /// RFC 3261 §16.3 step 1: what a proxy routes by must be well formed. What other schemes look like is not ours to say.
@@ -277,6 +314,12 @@ fn invalid(name: Name<'static>) -> ParseError {
 /// Where `part`, a slice of `raw`, begins in it.
 pub(super) fn offset_in(raw: &[u8], part: &[u8]) -> usize {
     part.as_ptr().addr() - raw.as_ptr().addr()
+}
+
+/// Where `part`, a piece of `raw`, stands in it.
+pub(super) fn span(raw: &[u8], part: &str) -> Range<u32> {
+    let start = offset_in(raw, part.as_bytes());
+    narrow(start)..narrow(start + part.len())
 }
 
 #[expect(

@@ -1,12 +1,11 @@
 //! Responses that an element makes itself (RFC 3261 §8.2.6).
 
-use std::io::Write;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
 
 use super::{Message, Name};
-use crate::header::{Elements, Via};
+use crate::header::{Elements, Via, write_number};
 
 /// A response without a body in the making: Via, From, To, Call-ID and CSeq as in the request.
 #[derive(Debug)]
@@ -40,7 +39,11 @@ impl<'a> Reply<'a> {
     /// The response as it goes out.
     pub fn finish(self) -> Bytes {
         let mut out = Vec::with_capacity(256 + self.request.raw.len() / 2);
-        write!(out, "SIP/2.0 {} {}\r\n", self.code, self.reason).expect("writing into memory does not fail");
+        out.extend_from_slice(b"SIP/2.0 ");
+        write_number(&mut out, self.code.into());
+        for part in [" ", self.reason, "\r\n"] {
+            out.extend_from_slice(part.as_bytes());
+        }
         self.write_vias(&mut out);
         write_line(&mut out, Name::From, self.essential(self.request.essential.from));
         self.write_to(&mut out);
@@ -71,7 +74,7 @@ impl<'a> Reply<'a> {
     fn write_to(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"To: ");
         out.extend_from_slice(self.essential(self.request.essential.to));
-        if self.code != 100 && !self.to_tag.is_empty() && self.request.to().tag().is_none() {
+        if self.code != 100 && !self.to_tag.is_empty() && self.request.to_tag().is_none() {
             out.extend_from_slice(b";tag=");
             out.extend_from_slice(self.to_tag.as_bytes());
         }

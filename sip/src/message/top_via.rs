@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::ParseError;
-use super::parse::{narrow, offset_in};
+use super::parse::{narrow, offset_in, span};
 use crate::header::{Params, Via};
 
 /// The element in the message, and its parts within the element.
@@ -14,6 +14,7 @@ pub(super) struct TopVia {
     transport: Range<u32>,
     host: Range<u32>,
     port: Option<u16>,
+    branch: Range<u32>,
     /// To the end of the element.
     params: u32,
 }
@@ -24,16 +25,14 @@ impl TopVia {
         let text = std::str::from_utf8(element).map_err(|_| ParseError::Invalid("Via"))?;
         let via = Via::parse(text)?;
         let start = offset_in(raw, element);
-        let within = |part: &str| {
-            let start = offset_in(element, part.as_bytes());
-            narrow(start)..narrow(start + part.len())
-        };
+        let within = |part: &str| span(element, part);
         Ok(TopVia {
             start: narrow(start),
             end: narrow(start + element.len()),
             transport: within(via.transport),
             host: within(via.host),
             port: via.port,
+            branch: via.param("branch").flatten().map_or(0..0, within),
             params: narrow(element.len() - via.params.as_str().len()),
         })
     }
@@ -41,6 +40,11 @@ impl TopVia {
     /// The element in `raw`, the message that it was read from.
     pub(super) fn range(&self) -> Range<usize> {
         self.start as usize..self.end as usize
+    }
+
+    /// Where the branch stands in the message; an empty range if there is none.
+    pub(super) fn branch(&self) -> Range<usize> {
+        (self.start + self.branch.start) as usize..(self.start + self.branch.end) as usize
     }
 
     /// The Via whose element is `text`.

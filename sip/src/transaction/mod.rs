@@ -12,5 +12,5 @@ mod timer;
 #[cfg(test)]
 mod epoch;
 
-pub use layer::{ClientId, Layer, Output, ServerId};
+pub use layer::{ClientId, Layer, Output, Seeded, ServerId};
 pub use timer::{Timer, Timing};

@@ -116,8 +116,10 @@ fn frames<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<Frame>, Option<Fra
 fn use_up(message: &Message) {
     assert_eq!(message.edit().finish(), message.raw());
     let _ = (message.method(), message.uri(), message.status(), message.reason(), message.call_id());
-    let _ =
-        (message.cseq(), message.via(), message.from(), message.to(), message.max_forwards(), message.body());
+    assert_eq!(Some(message.cseq()), message.first(Name::CSeq).and_then(|cseq| CSeq::parse(cseq).ok()));
+    let _ = (message.via(), message.from(), message.to(), message.max_forwards(), message.body());
+    assert_eq!((message.from_tag(), message.to_tag()), (message.from().tag(), message.to().tag()));
+    assert_eq!(message.branch(), message.via().branch());
     let vias = message.vias().count();
     let _ = (message.routes().count(), message.contacts().count());
     let headers = message.headers().count();

@@ -66,7 +66,7 @@ impl Layer {
     }
 
     pub(super) fn receive_response(&mut self, now: Instant, from: Peer, message: Message) {
-        client_key(message.via().branch(), message.method(), &mut self.scratch);
+        client_key(message.branch(), message.method(), &mut self.scratch);
         match self.client_keys.get(&self.scratch[..]) {
             Some(&id) => {
                 self.step_client(now, id, Event::Response(message));
@@ -129,7 +129,7 @@ impl Layer {
         // What the user gave us as its INVITE; if it was none, there is nothing to cancel.
         let invite = Message::parse(client.bytes.clone(), &Limits::NONE).ok()?;
         let bytes = cancel_for(&invite);
-        Some(self.start_client(now, client.to, invite.via().branch(), Method::Cancel, bytes))
+        Some(self.start_client(now, client.to, invite.branch(), Method::Cancel, bytes))
     }
 
     pub(super) fn forget_client(&mut self, id: Key) {

@@ -19,7 +19,7 @@ pub(super) fn server_key(request: &Message, method: Method<'_>, key: &mut Vec<u8
     key.clear();
     put(key, method.as_str());
     let via = request.via();
-    let branch = via.branch();
+    let branch = request.branch();
     if branch.len() <= Via::COOKIE.len() || !branch.starts_with(Via::COOKIE) {
         return rfc2543_key(request, via, key);
     }

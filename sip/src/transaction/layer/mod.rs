@@ -27,10 +27,10 @@ use crate::peer::{Peer, Way};
 use agenda::{Agenda, Entry, Owner};
 use client_side::ClientSide;
 use connected::Connected;
-use hash::Seeded;
 use server_side::ServerSide;
 use slab::{Key, Slab};
 
+pub use hash::Seeded;
 pub use output::Output;
 
 /// A client transaction. An id whose transaction has ended names nothing: to use it does nothing.

@@ -80,15 +80,16 @@ impl Layer {
             Method::Invite => Machine::Invite(InviteServer::new(self.timing, from.transport)),
             _ => Machine::Other(Server::new(self.timing, from.transport)),
         };
+        let reply_to = reply_to(request, from);
         let id = self.servers.insert(ServerSide {
             machine,
             alarm: Alarm::default(),
             key: Arc::clone(&key),
-            reply_to: reply_to(request, from),
+            reply_to,
             port: request.via().port.unwrap_or(from.transport.default_port()),
             last: Bytes::new(),
         });
-        self.connected.enter(reply_to(request, from));
+        self.connected.enter(reply_to);
         self.server_keys.insert(key, id);
         id
     }

@@ -1,10 +1,19 @@
 //! A table whose ids name one thing only: a slot is used again, an id never.
 
+use std::hash::{Hash, Hasher};
+
 /// The name of an entry: its slot, and how often the slot has been used before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
     slot: u32,
     generation: u32,
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // One write for both.
+        state.write_u64(u64::from(self.generation) << 32 | u64::from(self.slot));
+    }
 }
 
 /// Entries by [`Key`].
