@@ -22,9 +22,10 @@ use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use ringway_proxy::core::{
     Input, Proxy,
-    dial::{DialPlan, Entry, Match},
+    dial::{DialPlan, Entry, Match, Next},
     names::Names,
     output::Output,
+    overload, registrar,
     site::Site,
     view::View,
 };
@@ -166,6 +167,7 @@ impl Stage {
         let sent = outputs.filter_map(|output| match output {
             Output::Send { bytes, .. } => Some(Message::parse(bytes, &Limits::default()).unwrap()),
             Output::Note(_) => None,
+            Output::Ask(..) => panic!("numbers lead to addresses here"),
         });
         sent.collect()
     }
@@ -176,7 +178,7 @@ fn proxy() -> Proxy {
     let digit = |digit: u8| Entry {
         matches: Match::Prefix(digit.to_string()),
         region: home.clone(),
-        next: vec![Peer::udp(SocketAddr::from(([127, 201, 2, digit], 5060)))],
+        next: vec![Next::At(Peer::udp(SocketAddr::from(([127, 201, 2, digit], 5060))))],
     };
     let site = Site {
         names: Names::new("bench.example", home.clone(), vec![PROXY]),
@@ -188,6 +190,11 @@ fn proxy() -> Proxy {
         hop_timeout: Duration::from_millis(750),
         edge_timeout: Duration::from_secs(4),
         timer_c: Duration::from_secs(181),
+        ring: Duration::from_secs(20),
+        registrar: registrar::Settings::default(),
+        node: "n1".parse().unwrap(),
+        flow_secret: 7,
+        overload: overload::Settings::default(),
     };
     let table = Router::new(home, Settings::default()).table();
     Proxy::new(Arc::new(site), Arc::new(View::alone(table)), 1)

@@ -114,7 +114,7 @@ pub fn decide(
             _ => {}
         }
     }
-    let in_dialog = request.to().tag().is_some();
+    let in_dialog = request.to_tag().is_some();
     if view.draining && source == Source::Edge && !in_dialog && request.method() == Method::Invite {
         return Err(Refusal::Draining);
     }

@@ -14,8 +14,9 @@ use super::{
     view::View,
 };
 use bytes::Bytes;
+use memchr::memmem::Finder;
 use ringway_router::{Path, Region};
-use ringway_sip::{ClientId, Layer, Message, Method, Name, Peer, Reply, ServerId};
+use ringway_sip::{ClientId, Layer, Message, Method, Name, Peer, Reply, Seeded, ServerId};
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
     sync::Arc,
@@ -61,7 +62,7 @@ pub(super) struct Engine {
     pub(super) view: Arc<View>,
     pub(super) mint: Mint,
     pub(super) layer: Layer,
-    pub(super) clients: HashMap<ClientId, (Key, usize)>,
+    pub(super) clients: HashMap<ClientId, (Key, usize), Seeded>,
     pub(super) asked: HashMap<Ticket, Asked>,
     pub(super) tickets: u64,
     pub(super) deadlines: BTreeSet<(Instant, Key, Timer)>,
@@ -115,9 +116,12 @@ impl Engine {
         code: u16,
         reason: &str,
     ) {
-        let tag = self.mint.tag(request);
-        let bytes = Reply::new(request, from.address, code, reason).to_tag(&tag).finish();
-        self.respond(now, id, code, bytes);
+        let mut reply = Reply::new(request, from.address, code, reason);
+        // RFC 3261 §8.2.6.2: a 100 has no tag of ours.
+        if code > 100 {
+            reply = reply.to_tag(&self.mint.tag(request));
+        }
+        self.respond(now, id, code, reply.finish());
         if code >= 200 {
             self.note(Note::Answered(code));
         }

@@ -97,7 +97,7 @@ impl Passage<'_> {
     fn via(&self, site: &Site) -> String {
         let to = &self.leg.to;
         let (transport, sent_by) = (to.transport.in_via(), site.sockets.toward(to));
-        let mut via = format!("SIP/2.0/{transport} {sent_by};rport;branch={}", self.branch);
+        let mut via = ["SIP/2.0/", transport, " ", sent_by, ";rport;branch=", self.branch].concat();
         if to.transport.is_reliable() {
             // RFC 5923 §5: the other side may send its requests over this connection, too.
             via.push_str(";alias");
@@ -117,6 +117,6 @@ impl Passage<'_> {
 #[must_use]
 pub fn opens_dialog(request: &Message) -> bool {
     let method = request.method();
-    request.to().tag().is_none()
+    request.to_tag().is_none()
         && (method == Method::Invite || ["SUBSCRIBE", "REFER"].contains(&method.as_str()))
 }

@@ -37,12 +37,15 @@ use bytes::Bytes;
 use context::Context;
 use decide::Source;
 use engine::{Engine, Key, Timer};
+use memchr::memmem::Finder;
 use output::{Dropped, Note, Output};
 use overload::{Overload, Proofs};
 use patience::Patience;
 use question::{Answer, Ticket};
 use ration::Ration;
-use ringway_sip::{ClientId, Layer, Message, ParseError, Peer, ServerId, Skeleton, Transport, transaction};
+use ringway_sip::{
+    ClientId, Layer, Message, ParseError, Peer, Seeded, ServerId, Skeleton, Transport, transaction,
+};
 use site::Site;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
@@ -80,8 +83,8 @@ pub enum Input {
 pub struct Proxy {
     engine: Engine,
     contexts: BTreeMap<Key, Context>,
-    servers: HashMap<ServerId, Key>,
-    tokens: HashMap<Token, Key>,
+    servers: HashMap<ServerId, Key, Seeded>,
+    tokens: HashMap<Token, Key, Seeded>,
     /// Requests of the edge that are under way, by what their copies share with them.
     identities: HashMap<u64, Key>,
     scoldings: Ration,
@@ -92,6 +95,7 @@ impl Proxy {
     /// `seed` makes branches and tags: unknown to strangers, different for every process, or given for a replay.
     #[must_use]
     pub fn new(site: Arc<Site>, view: Arc<View>, seed: u64) -> Self {
+        let seeded = Seeded::new(seed);
         let engine = Engine {
             layer: Layer::with_seed(site.timing, seed),
             overload: Overload::new(site.overload),
@@ -99,7 +103,7 @@ impl Proxy {
             site,
             view,
             mint: Mint::new(seed),
-            clients: HashMap::new(),
+            clients: HashMap::with_hasher(seeded),
             asked: HashMap::new(),
             tickets: 0,
             deadlines: BTreeSet::new(),
@@ -110,8 +114,8 @@ impl Proxy {
         Self {
             engine,
             contexts: BTreeMap::new(),
-            servers: HashMap::new(),
-            tokens: HashMap::new(),
+            servers: HashMap::with_hasher(seeded),
+            tokens: HashMap::with_hasher(seeded),
             identities: HashMap::new(),
             scoldings: Ration::new(SCOLDINGS_A_SECOND),
             count: 0,

@@ -30,7 +30,7 @@ impl Names {
     /// A region as a Route or Record-Route value: `<sip:us-east-1.mesh.example;lr>`.
     #[must_use]
     pub fn route(&self, region: &Region) -> String {
-        format!("<sip:{region}.{};lr>", self.mesh_domain)
+        ["<sip:", region.as_str(), ".", &self.mesh_domain, ";lr>"].concat()
     }
 
     /// Likewise, for those who come over that transport.
@@ -52,9 +52,10 @@ impl Names {
     /// The region that `uri` names, if its host is a region's name.
     #[must_use]
     pub fn region_of(&self, uri: &Uri<'_>) -> Option<Region> {
-        let host = uri.host.to_ascii_lowercase();
-        let label = host.strip_suffix(self.mesh_domain.as_str())?.strip_suffix('.')?;
-        Region::try_from(label).ok()
+        let dot = uri.host.len().checked_sub(self.mesh_domain.len() + 1)?;
+        let (label, domain) = uri.host.split_at_checked(dot)?;
+        let is_region = domain.strip_prefix('.')?.eq_ignore_ascii_case(&self.mesh_domain);
+        is_region.then(|| Region::try_from(label.to_ascii_lowercase().as_str()).ok())?
     }
 
     /// Whether `uri` points at this region: by the region's name, or by an address of this node.

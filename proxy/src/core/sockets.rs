@@ -1,42 +1,56 @@
 //! The sockets of this node as others see them: what stands in our Via, for each transport and address family.
 
-use memchr::memmem;
+use memchr::memmem::Finder;
 use ringway_sip::{Peer, Transport, Via};
 use std::net::SocketAddr;
 
 /// Every address at which this node takes SIP.
 #[derive(Debug, Clone)]
 pub struct Sockets {
-    all: Vec<(Transport, SocketAddr)>,
-    /// Each address as it is written in a Via.
-    texts: Vec<String>,
+    all: Vec<Socket>,
+    /// Each address as it is written in a Via, to be looked for.
+    finders: Vec<Finder<'static>>,
+}
+
+#[derive(Debug, Clone)]
+struct Socket {
+    transport: Transport,
+    address: SocketAddr,
+    text: String,
 }
 
 impl Sockets {
     /// `main`: of UDP and TCP, where the mesh sends. `further`: of the other sockets.
     #[must_use]
     pub fn new(main: SocketAddr, further: impl IntoIterator<Item = (Transport, SocketAddr)>) -> Self {
-        let mut all = vec![(Transport::Udp, main), (Transport::Tcp, main)];
-        all.extend(further);
-        let mut texts: Vec<String> = all.iter().map(|(_, address)| address.to_string()).collect();
+        let socket = |(transport, address): (Transport, SocketAddr)| Socket {
+            transport,
+            address,
+            text: address.to_string(),
+        };
+        let main = [(Transport::Udp, main), (Transport::Tcp, main)];
+        let all: Vec<Socket> = main.into_iter().chain(further).map(socket).collect();
+        let mut texts: Vec<&str> = all.iter().map(|socket| socket.text.as_str()).collect();
+        texts.sort_unstable();
         texts.dedup();
-        Self { all, texts }
+        let finders = texts.into_iter().map(|text| Finder::new(text).into_owned()).collect();
+        Self { all, finders }
     }
 
     /// All addresses.
     pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
-        self.all.iter().map(|(_, address)| *address)
+        self.all.iter().map(|socket| socket.address)
     }
 
     /// The sent-by for what goes to `to`: of the socket by which it leaves, or, if that transport has none in this family,
     /// the main one. Answers then come back over the connection; who has lost that finds us there.
     #[must_use]
-    pub fn toward(&self, to: &Peer) -> SocketAddr {
-        let fits = |(transport, address): &&(Transport, SocketAddr)| {
-            *transport == to.transport && address.is_ipv6() == to.address.is_ipv6()
+    pub fn toward(&self, to: &Peer) -> &str {
+        let fits = |socket: &&Socket| {
+            socket.transport == to.transport && socket.address.is_ipv6() == to.address.is_ipv6()
         };
         let found = self.all.iter().find(fits).or(self.all.first());
-        found.map_or_else(|| unreachable!("the main socket is always there"), |(_, address)| *address)
+        found.map_or_else(|| unreachable!("the main socket is always there"), |socket| &socket.text)
     }
 
     /// Whether a Via has one of these as its sent-by.
@@ -51,7 +65,7 @@ impl Sockets {
     /// Whether the text of one of our Vias stands in this message: in one that has not been here, it does not.
     #[must_use]
     pub fn may_stand_in(&self, message: &[u8]) -> bool {
-        self.texts.iter().any(|text| memmem::find(message, text.as_bytes()).is_some())
+        self.finders.iter().any(|text| text.find(message).is_some())
     }
 }
 

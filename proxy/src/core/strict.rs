@@ -3,14 +3,15 @@
 
 use super::names::Names;
 use bytes::Bytes;
-use memchr::memmem;
+use memchr::memchr_iter;
 use ringway_sip::{Edit, Limits, Message, Name, NameAddr, Uri};
 
 /// RFC 3261 §16.4: a strict router has put our Record-Route value where the Request-URI belongs, and the Request-URI
 /// behind the last Route. `None`: it has not.
 pub(super) fn undo(request: &Message, names: &Names) -> Option<Message> {
     // Hardly any Request-URI has the parameter.
-    memmem::find(request.uri().as_bytes(), b";lr")?;
+    let text = request.uri().as_bytes();
+    memchr_iter(b';', text).find(|&at| text[at..].starts_with(b";lr"))?;
     let uri = Uri::parse(request.uri()).ok()?;
     if uri.user.is_some() || uri.params.find("lr").is_none() || !names.is_home(&uri) {
         return None;

@@ -10,7 +10,7 @@ use crate::core::{
     upstream::Word,
 };
 use ringway_router::Region;
-use ringway_sip::{Message, Method, Name, Reply, Way};
+use ringway_sip::{Message, Method, Name, Reply, Via, Way};
 use std::time::Instant;
 
 impl Context {
@@ -205,7 +205,7 @@ impl Context {
     /// A response as it goes up, without our Via. `None`: there is no other, so nobody could be reached with it.
     fn word_of(&self, n: usize, response: &Message) -> Option<Word> {
         let code = response.status()?;
-        let next = response.vias().nth(1)?.ok()?;
+        let next = Via::parse(response.values(Name::Via).nth(1)?).ok()?;
         let mut edit = response.edit();
         edit.pop_first(Name::Via);
         // RFC 7339 §5.6: nobody beyond this hop gives orders to those before it.
