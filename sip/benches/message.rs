@@ -98,7 +98,7 @@ fn headers(message: &Message) {
     for _ in 0..TIMES {
         black_box((message.method(), message.via().branch().len(), message.via().rport()));
         black_box((message.from().tag(), message.to().tag(), message.call_id(), message.cseq()));
-        black_box((message.max_forwards(), message.routes().count(), message.contacts().count()));
+        let _ = black_box((message.max_forwards(), message.routes().count(), message.contacts().count()));
     }
 }
 

@@ -38,6 +38,7 @@ pub(super) enum Machine {
 }
 
 /// What happens to a server transaction.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, on the stack")]
 pub(super) enum Event {
     /// A copy of the request.
     Copy,
