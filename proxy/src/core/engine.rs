@@ -14,7 +14,6 @@ use super::{
     view::View,
 };
 use bytes::Bytes;
-use memchr::memmem::Finder;
 use ringway_router::{Path, Region};
 use ringway_sip::{ClientId, Layer, Message, Method, Name, Peer, Reply, Seeded, ServerId};
 use std::{

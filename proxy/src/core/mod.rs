@@ -37,7 +37,6 @@ use bytes::Bytes;
 use context::Context;
 use decide::Source;
 use engine::{Engine, Key, Timer};
-use memchr::memmem::Finder;
 use output::{Dropped, Note, Output};
 use overload::{Overload, Proofs};
 use patience::Patience;

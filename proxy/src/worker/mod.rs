@@ -82,8 +82,7 @@ pub async fn run(
     for (number, ((sockets, poll), inbox)) in datagrams.into_iter().zip(polls).zip(inboxes).enumerate() {
         let (core, control, hand_over) = (make_core(), control.clone(), hand_over.clone());
         let (streams, resolver, tell) = (streams.clone(), resolver.clone(), tell.clone());
-        let answers =
-            Answers::new(control.clone(), resolver, streams.clone(), hand_over.clone(), number);
+        let answers = Answers::new(control.clone(), resolver, streams.clone(), hand_over.clone(), number);
         let transactions = control.metrics().transactions(number);
         thread::Builder::new().name(format!("sip-{number}")).spawn(move || {
             let sender = Sender::new(&sockets);
