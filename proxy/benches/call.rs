@@ -27,6 +27,7 @@ use ringway_proxy::core::{
     output::Output,
     overload, registrar,
     site::Site,
+    sockets::Sockets,
     view::View,
 };
 use ringway_router::{Router, Settings};
@@ -182,7 +183,7 @@ fn proxy() -> Proxy {
     };
     let site = Site {
         names: Names::new("bench.example", home.clone(), vec![PROXY]),
-        sent_by: PROXY,
+        sockets: Sockets::new(PROXY, []),
         edge: vec!["127.201.0.0/16".parse().unwrap()],
         dial: DialPlan::new((1..=9).map(digit).collect()),
         limits: Limits::default(),
@@ -194,6 +195,7 @@ fn proxy() -> Proxy {
         registrar: registrar::Settings::default(),
         node: "n1".parse().unwrap(),
         flow_secret: 7,
+        idle: Duration::from_secs(600),
         overload: overload::Settings::default(),
     };
     let table = Router::new(home, Settings::default()).table();
