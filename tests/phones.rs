@@ -46,14 +46,16 @@ async fn phone(
     dns: SocketAddr,
     user: &str,
     region: &str,
-    over: &str,
+    transport: &str,
 ) -> Baresip {
     let host = 150 + user.as_bytes()[0] - b'a';
+    let node = world.node(region, 1).expect("the whitepaper has it");
+    let proxy = if transport == "tls" { node.sip_tls() } else { node.sip() };
     let account = Account {
         user,
         domain: &world.spec().mesh_domain,
         address: desk(world, region, host),
-        proxy: format!("{}{over}", proxy(world, region)),
+        proxy: format!("{proxy};transport={transport}"),
         dns,
     };
     Baresip::start(program, world.directory(), &account).await
@@ -99,10 +101,11 @@ async fn phones_register_and_call_each_other_across_regions() {
     let domain = &world.spec().mesh_domain;
     let uri = |user: &str| format!("sip:{user}@{domain}");
 
-    let mut alice = phone(&baresip, &world, nsd.address, "alice", west, "").await;
-    let mut bob = phone(&baresip, &world, nsd.address, "bob", east, "").await;
-    let mut carol = phone(&baresip, &world, nsd.address, "carol", east, ";transport=tcp").await;
-    registered(&world, 3.0).await;
+    let mut alice = phone(&baresip, &world, nsd.address, "alice", west, "udp").await;
+    let mut bob = phone(&baresip, &world, nsd.address, "bob", east, "udp").await;
+    let mut carol = phone(&baresip, &world, nsd.address, "carol", east, "tcp").await;
+    let mut erin = phone(&baresip, &world, nsd.address, "erin", west, "tls").await;
+    registered(&world, 4.0).await;
 
     talk(&mut alice, &mut bob, &uri("bob"), true).await;
     talk(&mut bob, &mut alice, &uri("alice"), true).await;
@@ -111,6 +114,10 @@ async fn phones_register_and_call_each_other_across_regions() {
     talk(&mut alice, &mut carol, &uri("carol"), true).await;
     talk(&mut carol, &mut alice, &uri("alice"), false).await;
     talk(&mut bob, &mut carol, &uri("carol"), true).await;
+    // Likewise over TLS, to a phone over TCP in the other region, and back.
+    talk(&mut erin, &mut carol, &uri("carol"), true).await;
+    talk(&mut carol, &mut erin, &uri("erin"), true).await;
+    talk(&mut bob, &mut erin, &uri("erin"), false).await;
 
     // sipsak wants addresses that the system's own resolver knows, and a node's address is as good a name as any.
     let gateway = proxy(&world, west);
@@ -122,7 +129,7 @@ async fn phones_register_and_call_each_other_across_regions() {
     };
     let said = run(&["-U", "-C", "sip:dave@127.0.0.1:5999", "-x", "600", "-s", &sip("dave")]).await;
     assert!(said.status.success(), "dave registers: {said:?}");
-    registered(&world, 4.0).await;
+    registered(&world, 5.0).await;
     let said = run(&["-v", "-s", &sip("bob")]).await;
     assert!(said.status.success(), "bob's phone answers OPTIONS from the other region: {said:?}");
     let said = run(&["-v", "-s", &sip("nobody")]).await;

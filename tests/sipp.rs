@@ -99,8 +99,15 @@ async fn a_caller_over_udp_reaches_a_callee_over_tcp() {
     callee.extend(["-t", "t1"].map(String::from));
     place_calls(&sipp, &world, callee, caller_args(&world, STREAM_CALLS)).await;
     let egress = world.node("us-east-1", 1).expect("the whitepaper has it");
-    let open = metric(egress, "ringway_sip_connections_active", "transport=\"tcp\"").await;
-    assert_eq!(open, 1.0, "one connection for all calls");
+    // The callee is gone by now, and so is its connection, a moment later.
+    let closed = async {
+        while metric(egress, "ringway_sip_connections_closed_total", "").await == 0.0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        metric(egress, "ringway_sip_connections_closed_total", "").await
+    };
+    let closed = timeout(LIMIT, closed).await.expect("the end of a connection is counted");
+    assert_eq!(closed, 1.0, "one connection for all calls");
     world.shutdown().await;
 }
 
