@@ -38,7 +38,7 @@ const INVITE: &str = "INVITE sip:+17035550100@mesh.example SIP/2.0\r\n\
     CSeq: 1 INVITE\r\n\
     User-Agent: Phone 1.0\r\n\
     Content-Type: application/sdp\r\n\
-    Content-Length: 69\r\n\r\n\
+    Content-Length: 68\r\n\r\n\
     v=0\r\no=- 1 1 IN IP4 10.0.0.12\r\ns=-\r\nc=IN IP4 10.0.0.12\r\nt=0 0\r\nm=a\r\n";
 
 criterion_group!(benches, messages);

@@ -1,7 +1,7 @@
 //! Overload control (RFC 7339, RFC 3261 §21.5.4): who is overloaded gets less, and is never gone around, because every
-//! path leads to the same server. Three things: what hops say to each other ([`wire`]), how much each next hop gets
-//! ([`element`], which holds what it [`told`] and the [`law`] for those that cannot tell), and what this node itself
-//! takes in ([`admission`]).
+//! path leads to the same server. Three things: what hops say to each other (`wire`), how much each next hop gets
+//! (`element`, which holds what it `told` and the `law` for those that cannot tell), and what this node itself
+//! takes in (`admission`).
 
 mod admission;
 mod element;
