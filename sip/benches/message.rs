@@ -4,12 +4,14 @@
 //! $ cargo bench -p ringway-sip --bench message
 //! ```
 //!
-//! A busy machine tells no times, but it counts instructions truly. The first line names the program; of what the second
-//! one collects for a function of this file, one message is one in [`TIMES`]:
+//! A busy machine tells no times, but it counts instructions truly. The first line names the program; of what the last one
+//! shows for a function of this file, one message is one in [`TIMES`]. (The linker makes one function of the two that
+//! parse: theirs is the sum of both.)
 //!
 //! ```console
 //! $ cargo bench -p ringway-sip --bench message --no-run
-//! $ valgrind --tool=callgrind --toggle-collect='message::parse_invite*' PROGRAM --test
+//! $ valgrind --tool=callgrind --callgrind-out-file=counted PROGRAM --test
+//! $ callgrind_annotate --inclusive=yes counted | grep message::
 //! ```
 
 #![allow(missing_docs, reason = "criterion makes public functions")]
