@@ -233,8 +233,9 @@ fn what_is_no_message_is_dropped_counted_and_refused_where_it_can_be() {
         let told = world.wire.get(before).and_then(|packet| packet.sip.status());
         assert_eq!(told, status, "after {before}");
     }
-    let count = 2 * count;
     assert_eq!(world.malformed(Oregon), count);
+    let strangers = [Dropped::StrangerRequest, Dropped::StrangerResponse].map(|why| world.drops(Oregon, why));
+    assert_eq!(strangers.iter().sum::<usize>(), count, "whatever a stranger sends, nobody reads it");
     // Line ends are a keepalive, and no fault (RFC 5626 §3.5.1).
     world.feed(Oregon, Input::Message { from: Peer::udp(CALLER.edge(1)), bytes: "\r\n\r\n".into() });
     assert_eq!(world.malformed(Oregon), count);
