@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::{Class, Path, Ranked, Refused, Region, Route, Time, reason::Obstacle, routes::Scene};
+use crate::{Path, Ranked, Refused, Region, Route, Slice, Time, reason::Obstacle, routes::Scene};
 
 /// All paths between two regions, and the one that won.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -13,8 +13,8 @@ pub struct Explanation {
     pub from: Region,
     /// The destination.
     pub to: Region,
-    /// The traffic class.
-    pub class: Class,
+    /// Which calls: their class, and the rules that speak of them.
+    pub slice: Slice,
     /// When it was asked for.
     pub at: Time,
     /// The policy in force.
@@ -92,11 +92,10 @@ impl From<&Obstacle> for Verdict {
 /// Explains the route between two regions. `route` is the one of the table, when the source is the home.
 pub(crate) fn explain(
     scene: &Scene<'_>,
-    now: Time,
-    (from, to, class): (&Region, &Region, &Class),
+    (from, to, slice): (&Region, &Region, &Slice),
     route: Option<&Route>,
 ) -> Explanation {
-    let constraints = scene.policy.between(from, to);
+    let constraints = scene.between(from, to, slice);
     let best = scene.weigher.best(from, to, &constraints);
     let fresh = || best.first().map(|first| scene.ranked(first, &best, &constraints)).unwrap_or_default();
     let listed = route.map_or_else(fresh, |route| route.ranked.clone());
@@ -130,8 +129,8 @@ pub(crate) fn explain(
     Explanation {
         from: from.clone(),
         to: to.clone(),
-        class: class.clone(),
-        at: now,
+        slice: slice.clone(),
+        at: scene.at,
         policy_revision: scene.policy.revision,
         chosen: chosen.map(|ranked| ranked.path.clone()),
         since: route.map(|route| route.since),
@@ -140,7 +139,7 @@ pub(crate) fn explain(
             (None, Some(best)) => format!("{} has the best score, {:.1}", best.path.detour(), best.score),
             (None, None) => String::new(),
         },
-        refused: chosen.is_none().then(|| scene.refusal(from, to)),
+        refused: chosen.is_none().then(|| scene.refusal(from, to, slice)),
         note: if from == scene.home { String::new() } else { stranger(from, scene.home) },
         candidates,
     }

@@ -98,6 +98,11 @@ name! {
     Class, "class"
 }
 
+name! {
+    /// Whose call it is: a customer, a department.
+    Tenant, "tenant"
+}
+
 impl Class {
     /// The class of every call that names none.
     pub fn voice() -> Self {

@@ -15,7 +15,8 @@ mod graph;
 mod ids;
 mod link;
 mod links;
-mod loss;
+pub mod measure;
+mod overrides;
 mod path;
 mod policy;
 mod reason;
@@ -27,16 +28,21 @@ mod settings;
 mod shortlist;
 mod table;
 mod time;
+mod traffic;
 
 pub use emodel::Codec;
 pub use explain::{Candidate, Explanation, Verdict};
-pub use ids::{Class, InvalidName, NAME_LEN_MAX, NodeId, NodeName, Region};
+pub use ids::{Class, InvalidName, NAME_LEN_MAX, NodeId, NodeName, Region, Tenant};
 pub use links::LinkState;
+pub use overrides::{Order, Override};
 pub use path::{Detour, InvalidPath, Path, RELAYS_MAX};
-pub use policy::{Policy, PolicyError, RULES_MAX};
+pub use policy::{Objective, Policy, PolicyError, Protect, RULES_MAX};
 pub use reason::{Obstacle, Reason, Snapshot, Sway, SwayKind};
-pub use report::{DELAY_MS_MAX, HopCounts, LINKS_MAX, LinkReport, RefusedReport, Report};
+pub use report::{
+    Cause, DELAY_MS_MAX, HopCounts, LANES_MAX, LINKS_MAX, LaneReport, LinkReport, RefusedReport, Report,
+};
 pub use router::{Input, Output, Router};
 pub use settings::{InvalidSetting, Settings};
 pub use table::{Change, RANKED_MAX, Ranked, Refused, Route, RouteTable};
 pub use time::Time;
+pub use traffic::{Slice, Traffic};

@@ -7,7 +7,6 @@ use crate::{
     HopCounts, LinkReport, NodeName, Time,
     backoff::Backoff,
     estimate::{Measure, MedianOf3},
-    loss::LossEstimate,
 };
 
 /// Whether the link may carry calls.
@@ -38,7 +37,6 @@ pub(crate) struct Link {
     /// When a delay was last smoothed; none has been measured before that.
     smoothed_at: Option<Time>,
     reporters: BTreeMap<NodeName, Reporter>,
-    loss: LossEstimate,
     backoff: Backoff,
 }
 
@@ -48,7 +46,8 @@ struct Reporter {
     at: Time,
     incarnation: u64,
     up: bool,
-    probes: u32,
+    packets: u32,
+    loss: f64,
     rtt_ms: f64,
     delay_ms: MedianOf3,
     jitter_ms: MedianOf3,
@@ -65,7 +64,6 @@ impl Link {
             heard_at: now,
             smoothed_at: None,
             reporters: BTreeMap::new(),
-            loss: LossEstimate::new(now),
             backoff: Backoff::default(),
         }
     }
@@ -85,7 +83,6 @@ impl Link {
             incarnation,
             report,
         );
-        self.loss.update(now, report.probes, report.lost);
         self.measure(now);
         self.stand(now, hold);
     }
@@ -128,7 +125,7 @@ impl Link {
         self.now = Measure {
             delay_ms: delay_ms.unwrap_or(self.now.delay_ms),
             jitter_ms: jitter_ms.unwrap_or(self.now.jitter_ms),
-            loss: self.loss.loss(),
+            loss: self.mean(|reporter| Some(reporter.loss)).unwrap_or(self.now.loss),
         };
         match self.smoothed_at {
             Some(at) => {
@@ -162,15 +159,15 @@ impl Link {
         };
     }
 
-    /// The mean of what the reporters say, by the probes that each of them rests on.
+    /// The mean of what the reporters say, by the packets that each of them rests on.
     fn mean(&self, value: impl Fn(&Reporter) -> Option<f64>) -> Option<f64> {
         let mut sum = 0.0;
         let mut weight = 0.0;
         for reporter in self.reporters.values().filter(|reporter| reporter.up) {
             if let Some(value) = value(reporter) {
-                let probes = f64::from(reporter.probes.max(1));
-                sum += value * probes;
-                weight += probes;
+                let packets = f64::from(reporter.packets.max(1));
+                sum += value * packets;
+                weight += packets;
             }
         }
         (weight > 0.0).then(|| sum / weight)
@@ -183,7 +180,8 @@ impl Reporter {
             at: now,
             incarnation,
             up: false,
-            probes: 0,
+            packets: 0,
+            loss: 0.0,
             rtt_ms: 0.0,
             delay_ms: MedianOf3::default(),
             jitter_ms: MedianOf3::default(),
@@ -199,7 +197,8 @@ impl Reporter {
         self.at = now;
         self.incarnation = incarnation;
         self.up = report.up;
-        self.probes = report.probes;
+        self.packets = report.packets;
+        self.loss = report.loss;
         self.rtt_ms = report.rtt_ms;
         if report.rtt_p95_ms > 0.0 {
             self.delay_ms.push(report.rtt_p95_ms / 2.0);
@@ -215,16 +214,12 @@ mod tests {
     const HOLD: Duration = Duration::from_secs(5);
     const EXPIRY: Duration = Duration::from_secs(5);
 
-    fn hear(link: &mut Link, second: u64, node: &str, up: bool, rtt_p95_ms: f64, probes: u32) {
+    fn hear(link: &mut Link, second: u64, node: &str, up: bool, rtt_p95_ms: f64, packets: u32) {
         let report = LinkReport {
-            to: "b".parse().unwrap(),
             up,
-            rtt_ms: rtt_p95_ms,
-            rtt_p95_ms,
-            jitter_ms: 0.0,
-            probes,
-            lost: 0,
+            packets,
             sip: HopCounts { requests: 10 * second, ..HopCounts::default() },
+            ..LinkReport::clean("b".parse().unwrap(), rtt_p95_ms)
         };
         link.handle(Time::from_millis(second * 1_000), &node.parse().unwrap(), 1, &report, HOLD);
     }
@@ -268,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn nodes_are_weighed_by_their_probes() {
+    fn nodes_are_weighed_by_their_packets() {
         let mut link = Link::new(Time::default());
         hear(&mut link, 1, "a-1", true, 60.0, 30);
         hear(&mut link, 1, "a-2", true, 100.0, 10);

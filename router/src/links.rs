@@ -67,7 +67,7 @@ impl Links {
         report: &Report,
         settings: &Settings,
     ) -> Result<(), RefusedReport> {
-        let Report { origin, incarnation, sequence, links } = report;
+        let Report { origin, incarnation, sequence, full: _, links } = report;
         if let Some(last) = self.origins.get(origin)
             && (*incarnation, *sequence) <= (last.incarnation, last.sequence)
         {
@@ -145,18 +145,9 @@ mod tests {
     use crate::LinkReport;
 
     fn report(incarnation: u64, sequence: u64, to: &[&str]) -> Report {
-        let link = |to: &&str| LinkReport {
-            to: to.parse().unwrap(),
-            up: true,
-            rtt_ms: 60.0,
-            rtt_p95_ms: 64.0,
-            jitter_ms: 1.0,
-            probes: 5,
-            lost: 0,
-            sip: HopCounts::default(),
-        };
+        let link = |to: &&str| LinkReport::clean(to.parse().unwrap(), 60.0);
         let origin = NodeId { region: "a".parse().unwrap(), node: "a-1".parse().unwrap() };
-        Report { origin, incarnation, sequence, links: to.iter().map(link).collect() }
+        Report { origin, incarnation, sequence, full: true, links: to.iter().map(link).collect() }
     }
 
     #[test]

@@ -12,7 +12,10 @@ pub const LINKS_MAX: usize = 1_024;
 /// No round trip on Earth, and no queue worth using, takes longer. Milliseconds.
 pub const DELAY_MS_MAX: f64 = 60_000.0;
 
-/// A link-state advertisement: what one node measured since its previous report.
+/// The most lanes of a link.
+pub const LANES_MAX: usize = 8;
+
+/// A link-state advertisement: what one node makes of its links.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// Who measured. Every link of the report starts in its region.
@@ -21,30 +24,71 @@ pub struct Report {
     pub incarnation: u64,
     /// Grows with every report of one incarnation.
     pub sequence: u64,
+    /// Whether the origin speaks of all its links: those that it does not name are withdrawn. Otherwise the others
+    /// are as they were.
+    pub full: bool,
     /// One entry a link, each destination at most once.
     pub links: Vec<LinkReport>,
 }
 
-/// What was measured on the link from the origin's region to [`to`](Self::to), over the window since the
-/// previous report.
+/// What the origin makes of the link from its region to [`to`](Self::to): estimates as they stand when it is written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LinkReport {
     /// Where the link leads.
     pub to: Region,
-    /// Whether probes are answered at all.
+    /// Whether both directions answer (as in BFD, RFC 5880).
     pub up: bool,
-    /// Median round trip of the window. Zero: none was completed.
+    /// The lane that traffic should take: its index. The figures below are those of this lane.
+    pub lane: u8,
+    /// Median round trip. Zero: none was completed.
     pub rtt_ms: f64,
-    /// 95th percentile of the round trips of the window. Zero: none was completed.
+    /// 95th percentile of the round trips. Zero: none was completed.
     pub rtt_p95_ms: f64,
     /// Interarrival jitter (RFC 3550 §6.4.1).
     pub jitter_ms: f64,
-    /// Probes sent in the window and old enough to be judged.
-    pub probes: u32,
-    /// Of those, lost on the way there (the counters of both sides tell the directions apart, RFC 8762).
-    pub lost: u32,
+    /// Loss on the way there, 0 to 1: an estimate, not a count.
+    pub loss: f64,
+    /// Loss on the way back, 0 to 1: the counters of both sides tell the directions apart (RFC 8762).
+    pub loss_back: f64,
+    /// Packets that arrived out of order on the way there, 0 to 1.
+    pub reordered: f64,
+    /// How much the figures rest on: packets of the last ten seconds whose fate is known.
+    pub packets: u32,
+    /// What is taken to be wrong, if anything is.
+    pub cause: Cause,
+    /// Every lane that is measured, by index.
+    pub lanes: Vec<LaneReport>,
     /// SIP over this link.
     pub sip: HopCounts,
+}
+
+/// One lane of a link: one UDP source port. Cloud networks spread flows over parallel paths by port, so one lane may be
+/// healthy while another is not.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LaneReport {
+    /// Its index.
+    pub lane: u8,
+    /// Whether it answers.
+    pub up: bool,
+    /// Median round trip.
+    pub rtt_ms: f64,
+    /// Loss on the way there, 0 to 1.
+    pub loss: f64,
+}
+
+/// Whose fault it is that calls suffer on a link. Only the path's is a reason to route around it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// Nothing is wrong.
+    #[default]
+    None,
+    /// Packets are lost or late on the way.
+    Path,
+    /// The way is clean, the far end is late or refuses.
+    Server,
+    /// Something is wrong, and what was seen fits both.
+    Unknown,
 }
 
 /// SIP between two proxies as the sender sees it (RFC 3261 §17.1), counted since the start of the origin.
@@ -100,16 +144,19 @@ pub enum RefusedReport {
         /// What it was, as text: NaN has no place in a record.
         value: String,
     },
-    /// More probes lost than sent.
-    #[error("link to {to}: {lost} lost of {probes} probes")]
-    LostMoreThanSent {
+    /// Not a number, negative, or more than one.
+    #[error("link to {to}: {field} is {value}, not a share from 0 to 1")]
+    NoShare {
         /// Where the link leads.
         to: Region,
-        /// Probes sent.
-        probes: u32,
-        /// Probes lost.
-        lost: u32,
+        /// Which value.
+        field: &'static str,
+        /// What it was, as text.
+        value: String,
     },
+    /// More lanes than [`LANES_MAX`], one that stands there twice, or one beyond the last.
+    #[error("link to {0}: lanes that cannot be")]
+    Lanes(Region),
 }
 
 impl RefusedReport {
@@ -121,7 +168,8 @@ impl RefusedReport {
             Self::LinkToItself(_) => "link_to_itself",
             Self::LinkTwice(_) => "link_twice",
             Self::Absurd { .. } => "absurd",
-            Self::LostMoreThanSent { .. } => "lost_more_than_sent",
+            Self::NoShare { .. } => "no_share",
+            Self::Lanes(_) => "lanes",
         }
     }
 }
@@ -150,6 +198,25 @@ impl Report {
 }
 
 impl LinkReport {
+    /// A link in good health with this round trip, ms: nothing lost, no jitter, on lane 0.
+    pub fn clean(to: Region, rtt_ms: f64) -> Self {
+        Self {
+            to,
+            up: true,
+            lane: 0,
+            rtt_ms,
+            rtt_p95_ms: rtt_ms,
+            jitter_ms: 0.0,
+            loss: 0.0,
+            loss_back: 0.0,
+            reordered: 0.0,
+            packets: 100,
+            cause: Cause::None,
+            lanes: Vec::new(),
+            sip: HopCounts::default(),
+        }
+    }
+
     fn check(&self) -> Result<(), RefusedReport> {
         let times = [
             ("rtt_ms", self.rtt_ms),
@@ -157,14 +224,26 @@ impl LinkReport {
             ("jitter_ms", self.jitter_ms),
             ("first_answer_ms", self.sip.first_answer_ms),
         ];
-        for (field, value) in times {
+        let of_lanes = self.lanes.iter().map(|lane| ("lanes.rtt_ms", lane.rtt_ms));
+        for (field, value) in times.into_iter().chain(of_lanes) {
             if !(0.0..=DELAY_MS_MAX).contains(&value) {
                 return Err(RefusedReport::Absurd { to: self.to.clone(), field, value: value.to_string() });
             }
         }
-        if self.lost > self.probes {
-            let (to, probes, lost) = (self.to.clone(), self.probes, self.lost);
-            return Err(RefusedReport::LostMoreThanSent { to, probes, lost });
+        let shares = [("loss", self.loss), ("loss_back", self.loss_back), ("reordered", self.reordered)];
+        let of_lanes = self.lanes.iter().map(|lane| ("lanes.loss", lane.loss));
+        for (field, value) in shares.into_iter().chain(of_lanes) {
+            if !(0.0..=1.0).contains(&value) {
+                return Err(RefusedReport::NoShare { to: self.to.clone(), field, value: value.to_string() });
+            }
+        }
+        let mut seen = [false; LANES_MAX];
+        let fits = |index: u8| usize::from(index) < LANES_MAX;
+        let once = |lane: &LaneReport| {
+            fits(lane.lane) && !std::mem::replace(&mut seen[usize::from(lane.lane)], true)
+        };
+        if !fits(self.lane) || !self.lanes.iter().all(once) {
+            return Err(RefusedReport::Lanes(self.to.clone()));
         }
         Ok(())
     }
@@ -210,18 +289,14 @@ mod tests {
     use super::*;
 
     fn report(change: impl FnOnce(&mut Report)) -> Result<(), RefusedReport> {
+        let lane = |lane| LaneReport { lane, up: true, rtt_ms: 60.0, loss: 0.0 };
         let link = |to: &str| LinkReport {
-            to: to.parse().unwrap(),
-            up: true,
-            rtt_ms: 60.0,
-            rtt_p95_ms: 65.0,
-            jitter_ms: 1.0,
-            probes: 5,
-            lost: 1,
-            sip: HopCounts::default(),
+            lanes: vec![lane(0), lane(7)],
+            ..LinkReport::clean(to.parse().unwrap(), 60.0)
         };
         let origin = NodeId { region: "a".parse().unwrap(), node: "a-1".parse().unwrap() };
-        let mut report = Report { origin, incarnation: 1, sequence: 1, links: vec![link("b"), link("c")] };
+        let mut report =
+            Report { origin, incarnation: 1, sequence: 1, full: true, links: vec![link("b"), link("c")] };
         change(&mut report);
         report.check()
     }
@@ -241,7 +316,14 @@ mod tests {
         assert_eq!(label(|r| r.links[0].rtt_ms = f64::NAN), "absurd");
         assert_eq!(label(|r| r.links[0].jitter_ms = -0.1), "absurd");
         assert_eq!(label(|r| r.links[0].sip.first_answer_ms = f64::NEG_INFINITY), "absurd");
-        assert_eq!(label(|r| r.links[0].lost = 6), "lost_more_than_sent");
+        assert_eq!(label(|r| r.links[0].loss = 1.1), "no_share");
+        assert_eq!(label(|r| r.links[0].loss_back = f64::NAN), "no_share");
+        assert_eq!(label(|r| r.links[0].reordered = -0.1), "no_share");
+        assert_eq!(label(|r| r.links[0].lanes[1].loss = 2.0), "no_share");
+        assert_eq!(label(|r| r.links[0].lanes[1].rtt_ms = -1.0), "absurd");
+        assert_eq!(label(|r| r.links[0].lane = 8), "lanes");
+        assert_eq!(label(|r| r.links[0].lanes[1].lane = 8), "lanes");
+        assert_eq!(label(|r| r.links[0].lanes[1].lane = 0), "lanes");
         assert_eq!(label(|r| r.links[0].to = r.origin.region.clone()), "link_to_itself");
         assert_eq!(label(|r| r.links[0].to = r.links[1].to.clone()), "link_twice");
         assert_eq!(label(|r| r.links = vec![r.links[0].clone(); 1_025]), "too_many_links");

@@ -9,8 +9,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Change, Class, Explanation, LinkState, NodeId, Policy, RefusedReport, Region, Report, RouteTable,
-    Settings, Time, explain::explain, graph::Graph, links::Links, routes::Routes, routes::Scene,
+    Change, Explanation, LinkState, NodeId, Override, Policy, RefusedReport, Region, Report, RouteTable,
+    Settings, Time, Traffic, explain::explain, graph::Graph, links::Links, routes::Routes, routes::Scene,
     score::Weigher,
 };
 
@@ -27,6 +27,8 @@ pub enum Input {
     Regions(BTreeSet<Region>),
     /// The policy from now on.
     Policy(Arc<Policy>),
+    /// What operators ordered by hand, in the whole mesh. Replaces the last set.
+    Overrides(Vec<Override>),
     /// Nothing but the time: the deadline has come.
     Tick,
 }
@@ -58,6 +60,7 @@ pub struct Router {
     /// Regions with a live proxy, the home among them.
     live: BTreeSet<Region>,
     policy: Arc<Policy>,
+    overrides: Vec<Override>,
     routes: Routes,
     table: Arc<RouteTable>,
     /// The numbers of the table are out of date.
@@ -72,8 +75,9 @@ impl Router {
             links: Links::default(),
             live: BTreeSet::from([home.clone()]),
             policy: Arc::new(Policy::empty()),
+            overrides: Vec::new(),
             routes: Routes::default(),
-            table: Arc::new(RouteTable::new(0, home.clone(), Time::default(), 0)),
+            table: Arc::new(RouteTable::new(0, home.clone(), Time::default(), Arc::new(Policy::empty()))),
             stale: false,
             outputs: VecDeque::new(),
             settings,
@@ -99,6 +103,7 @@ impl Router {
                 self.live = live;
             }
             Input::Policy(policy) => replaced = Some(std::mem::replace(&mut self.policy, policy)),
+            Input::Overrides(overrides) => self.overrides = overrides,
             Input::Tick => {}
         }
         self.update(now, replaced.as_deref());
@@ -112,7 +117,11 @@ impl Router {
     /// When to come back with [`Input::Tick`], if nothing else happens before.
     pub fn deadline(&self) -> Option<Time> {
         let refresh = self.stale.then(|| self.table.made_at + REFRESH);
-        [self.links.deadline(&self.settings), self.routes.deadline(), refresh].into_iter().flatten().min()
+        let turn = self.policy.next_turn(self.table.made_at);
+        [self.links.deadline(&self.settings), self.routes.deadline(), refresh, turn]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// The present table.
@@ -132,10 +141,10 @@ impl Router {
 
     /// All paths between two regions, what became of each, and why. Between regions other than the home the
     /// answer lacks the memory of the source, and says so in its note.
-    pub fn explain(&self, now: Time, from: &Region, to: &Region, class: &Class) -> Explanation {
+    pub fn explain(&self, now: Time, from: &Region, to: &Region, traffic: &Traffic) -> Explanation {
         let graph = Graph::new(&self.links, &self.live);
-        let route = (*from == self.home).then(|| self.table.route(to, class)).flatten();
-        explain(&self.scene(&graph, None), now, (from, to, class), route)
+        let route = (*from == self.home).then(|| self.table.route(to, traffic)).flatten();
+        explain(&self.scene(now, &graph, None), (from, to, &self.policy.slice_of(traffic)), route)
     }
 
     fn update(&mut self, now: Time, replaced: Option<&Policy>) {
@@ -144,14 +153,14 @@ impl Router {
         let epoch = self.table.epoch + 1;
         // The scene borrows the router, the choices are taken out of it meanwhile.
         let mut routes = std::mem::take(&mut self.routes);
-        let (made, changes) = routes.update(now, &self.scene(&graph, replaced), epoch);
+        let (made, changes) = routes.update(now, &self.scene(now, &graph, replaced), epoch);
         self.routes = routes;
 
         let revision = self.policy.revision;
         let due = now >= self.table.made_at + REFRESH && !self.table.holds(&made);
         let urgent = !changes.is_empty() || self.table.policy_revision != revision;
         if urgent || due || !self.table.steers_like(&made) {
-            let table = RouteTable::new(epoch, self.home.clone(), now, revision).with_routes(made);
+            let table = RouteTable::new(epoch, self.home.clone(), now, self.policy.clone()).with_routes(made);
             self.table = Arc::new(table);
             self.stale = false;
             self.outputs.push_back(Output::Table(self.table.clone()));
@@ -161,8 +170,8 @@ impl Router {
         }
     }
 
-    fn scene<'a>(&'a self, graph: &'a Graph, replaced: Option<&'a Policy>) -> Scene<'a> {
+    fn scene<'a>(&'a self, at: Time, graph: &'a Graph, replaced: Option<&'a Policy>) -> Scene<'a> {
         let weigher = Weigher { graph, settings: &self.settings };
-        Scene { home: &self.home, weigher, policy: &self.policy, replaced }
+        Scene { home: &self.home, weigher, policy: &self.policy, at, replaced }
     }
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    Change, Class, Path, Policy, RANKED_MAX, Ranked, Reason, Refused, Region, Route, Time,
+    Change, Class, Path, Policy, RANKED_MAX, Ranked, Reason, Refused, Region, Route, Slice, Time,
     choose::{Chooser, View},
-    policy::Constraints,
+    policy::{Constraints, Occasion},
     reason::Obstacle,
     score::{Weighed, Weigher},
 };
@@ -13,7 +13,7 @@ use crate::{
 /// What is remembered of every destination.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Routes {
-    choices: BTreeMap<Region, Choice>,
+    choices: BTreeMap<(Region, Slice), Choice>,
 }
 
 #[derive(Clone, Debug)]
@@ -28,6 +28,7 @@ pub(crate) struct Scene<'a> {
     pub(crate) home: &'a Region,
     pub(crate) weigher: Weigher<'a>,
     pub(crate) policy: &'a Policy,
+    pub(crate) at: Time,
     /// The policy before this one, when it has just been replaced.
     pub(crate) replaced: Option<&'a Policy>,
 }
@@ -42,22 +43,31 @@ impl Routes {
     /// come.
     pub(crate) fn update(&mut self, now: Time, scene: &Scene<'_>, epoch: u64) -> (Vec<Route>, Vec<Change>) {
         let graph = scene.weigher.graph;
-        self.choices.retain(|to, _| graph.index(to).is_some());
+        let slices = scene.policy.slices(&[Class::voice()]);
+        self.choices.retain(|(to, slice), _| graph.index(to).is_some() && slices.contains(slice));
         let (mut routes, mut changes) = (Vec::new(), Vec::new());
         for to in graph.regions().filter(|region| *region != scene.home) {
-            let waiting = || Choice { chooser: Chooser::default(), reason: Reason::Waiting, since: now };
-            let choice = self.choices.entry(to.clone()).or_insert_with(waiting);
-            let (route, change) = choice.update(now, scene, to, epoch);
-            routes.push(route);
-            changes.extend(change);
+            for slice in &slices {
+                let waiting = || Choice { chooser: Chooser::default(), reason: Reason::Waiting, since: now };
+                let choice = self.choices.entry((to.clone(), slice.clone())).or_insert_with(waiting);
+                let (route, change) = choice.update(now, scene, (to, slice), epoch);
+                routes.push(route);
+                changes.extend(change);
+            }
         }
         (routes, changes)
     }
 }
 
 impl Choice {
-    fn update(&mut self, now: Time, scene: &Scene<'_>, to: &Region, epoch: u64) -> (Route, Option<Change>) {
-        let constraints = scene.policy.between(scene.home, to);
+    fn update(
+        &mut self,
+        now: Time,
+        scene: &Scene<'_>,
+        (to, slice): (&Region, &Slice),
+        epoch: u64,
+    ) -> (Route, Option<Change>) {
+        let constraints = scene.between(scene.home, to, slice);
         let best = scene.weigher.best(scene.home, to, &constraints);
         let old = self.chooser.path().cloned();
         let view = View {
@@ -66,7 +76,7 @@ impl Choice {
                 Some(obstacle) => Err(obstacle),
             }),
             best: &best,
-            policy_moved: old.as_ref().is_some_and(|path| scene.policy_moved(path, &constraints)),
+            policy_moved: old.as_ref().is_some_and(|path| scene.policy_moved(path, slice, &constraints)),
             policy_revision: scene.policy.revision,
         };
         let reason = self.chooser.handle(now, &view, scene.weigher.settings);
@@ -74,7 +84,7 @@ impl Choice {
             self.reason = reason.clone();
             self.since = now;
             let (from, new) = (scene.home.clone(), self.chooser.path().cloned());
-            Change { at: now, from, to: to.clone(), class: Class::voice(), old, new, reason, epoch }
+            Change { at: now, from, to: to.clone(), slice: slice.clone(), old, new, reason, epoch }
         });
         let ranked = match self.chooser.path() {
             Some(path) => scene.ranked(&scene.weigher.weigh(path, &constraints), &best, &constraints),
@@ -82,8 +92,8 @@ impl Choice {
         };
         let route = Route {
             to: to.clone(),
-            class: Class::voice(),
-            refused: ranked.is_empty().then(|| scene.refusal(scene.home, to)),
+            slice: slice.clone(),
+            refused: ranked.is_empty().then(|| scene.refusal(scene.home, to, slice)),
             ranked,
             reason: self.reason.clone(),
             since: self.since,
@@ -92,9 +102,18 @@ impl Choice {
     }
 }
 
-impl Scene<'_> {
+impl<'a> Scene<'a> {
+    /// What applies to calls of this slice between two regions.
+    pub(crate) fn between(&self, from: &Region, to: &Region, slice: &Slice) -> Constraints<'a> {
+        self.policy.between(from, to, self.occasion(slice))
+    }
+
+    fn occasion<'s>(&self, slice: &'s Slice) -> Occasion<'s> {
+        Occasion { slice, at: self.at }
+    }
+
     /// Why no path may carry calls between these two regions.
-    pub(crate) fn refusal(&self, from: &Region, to: &Region) -> Refused {
+    pub(crate) fn refusal(&self, from: &Region, to: &Region, slice: &Slice) -> Refused {
         if from == to {
             return Refused::network(format!("a call inside {to} needs no path"));
         }
@@ -109,9 +128,9 @@ impl Scene<'_> {
             }
         }
         let empty = Policy::empty();
-        let unbound = self.weigher.best(from, to, &empty.between(from, to));
+        let unbound = self.weigher.best(from, to, &empty.between(from, to, self.occasion(slice)));
         if let Some(first) = unbound.first() {
-            let obstacle = self.policy.between(from, to).obstacle(&first.path);
+            let obstacle = self.between(from, to, slice).obstacle(&first.path);
             let why = obstacle.map_or_else(String::new, |o| format!(": {o}"));
             let why = format!("policy revision {} leaves no path that is up{why}", self.policy.revision);
             return Refused { by_policy: true, why };
@@ -160,9 +179,9 @@ impl Scene<'_> {
     }
 
     /// Whether the policy has just begun to speak differently of this path.
-    fn policy_moved(&self, path: &Path, constraints: &Constraints<'_>) -> bool {
+    fn policy_moved(&self, path: &Path, slice: &Slice, constraints: &Constraints<'_>) -> bool {
         self.replaced.is_some_and(|replaced| {
-            let before = replaced.between(path.source(), path.destination());
+            let before = replaced.between(path.source(), path.destination(), self.occasion(slice));
             let blocked = |obstacle: Option<Obstacle>| obstacle.is_some();
             let (was, is) = (before.terms(path), constraints.terms(path));
             (was.total_r, was.pinned) != (is.total_r, is.pinned)

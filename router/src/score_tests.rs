@@ -3,10 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::{HopCounts, LinkReport, NodeId, Policy, Report, Time, links::Links};
+use crate::{LinkReport, NodeId, Policy, Report, Slice, Time, links::Links, policy::Occasion};
 
 fn region(name: &str) -> Region {
     name.parse().unwrap()
+}
+
+fn between<'a>(policy: &'a Policy, from: &Region, to: &Region) -> Constraints<'a> {
+    policy.between(from, to, Occasion { slice: &Slice::voice(), at: Time::default() })
 }
 
 /// A full mesh of regions r00, r01, …; `rtt_ms` and `lost` (of 1,000 probes) by source and destination.
@@ -16,19 +20,14 @@ fn mesh(size: usize, rtt_ms: impl Fn(usize, usize) -> f64, lost: impl Fn(usize, 
     let mut links = Links::default();
     for from in 0..size {
         let link = |to: usize| LinkReport {
-            to: name(to),
-            up: true,
-            rtt_ms: rtt_ms(from, to),
-            rtt_p95_ms: rtt_ms(from, to),
-            jitter_ms: 0.0,
-            probes: 1_000,
-            lost: lost(from, to),
-            sip: HopCounts::default(),
+            loss: f64::from(lost(from, to)) / 1_000.0,
+            ..LinkReport::clean(name(to), rtt_ms(from, to))
         };
         let report = Report {
             origin: NodeId { region: name(from), node: "n-1".parse().unwrap() },
             incarnation: 1,
             sequence: 1,
+            full: true,
             links: (0..size).filter(|to| *to != from).map(link).collect(),
         };
         links.handle(Time::default(), &report, &settings).unwrap();
@@ -63,7 +62,7 @@ fn the_shortlist_is_what_weighing_every_path_gives() {
     let policy = Policy::parse("revision = 1\n[[rule]]\navoid = [\"r1?\"]").unwrap();
     let home = region("r00");
     for to in graph.regions().filter(|to| **to != home) {
-        let constraints = policy.between(&home, to);
+        let constraints = between(&policy, &home, to);
         let mut all: Vec<Weighed> =
             weigher.every_path(&home, to).iter().map(|path| weigher.weigh(path, &constraints)).collect();
         all.sort_by(|a, b| b.score.total_cmp(&a.score));
@@ -84,7 +83,7 @@ fn of_paths_that_sound_the_same_the_direct_one_wins_and_of_detours_the_shorter()
     let weigher = Weigher { graph: &graph, settings: &settings };
     let policy = Policy::empty();
     let (from, to) = (region("r00"), region("r01"));
-    let best = weigher.best(&from, &to, &policy.between(&from, &to));
+    let best = weigher.best(&from, &to, &between(&policy, &from, &to));
     let order: Vec<String> = best.iter().map(|path| path.path.detour().to_string()).collect();
     assert_eq!(order, ["direct", "via r02", "via r03", "via r03 > r02", "via r02 > r03"]);
     assert!(best.iter().take(3).all(|path| (path.r - 93.2).abs() < 1e-6), "all of them sound perfect");
@@ -97,7 +96,7 @@ fn delay_and_loss_of_a_path_are_those_of_its_links_together() {
     let weigher = Weigher { graph: &graph, settings: &settings };
     let policy = Policy::empty();
     let path = Path::new(["r00", "r02", "r01"].map(region)).unwrap();
-    let weighed = weigher.weigh(&path, &policy.between(&region("r00"), &region("r01")));
+    let weighed = weigher.weigh(&path, &between(&policy, &region("r00"), &region("r01")));
     assert!((weighed.delay_ms - 100.5).abs() < 1e-9);
     assert!((weighed.loss - 0.19).abs() < 0.001, "1 - 0.9², not 20 %: {}", weighed.loss);
     assert!((weighed.r - crate::emodel::rating(settings.codec, 160.5, weighed.loss)).abs() < 1e-9);

@@ -1,11 +1,11 @@
 //! The route table: what the proxies of the home region steer by. It is made anew, never changed, so that it
 //! can be swapped between two messages.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use serde::Serialize;
 
-use crate::{Class, Path, Reason, Region, Time, reason::Sway, score::Weighed};
+use crate::{Path, Policy, Reason, Region, Slice, Time, Traffic, reason::Sway, score::Weighed};
 
 /// The most paths listed for a destination: the chosen one and three backups.
 pub const RANKED_MAX: usize = 4;
@@ -21,7 +21,10 @@ pub struct RouteTable {
     pub made_at: Time,
     /// The policy it obeys.
     pub policy_revision: u64,
-    /// Sorted by destination and class.
+    /// Knows which slice a call is of.
+    #[serde(skip)]
+    policy: Arc<Policy>,
+    /// Sorted by destination and slice.
     routes: Vec<Route>,
 }
 
@@ -30,8 +33,8 @@ pub struct RouteTable {
 pub struct Route {
     /// The destination.
     pub to: Region,
-    /// The traffic class.
-    pub class: Class,
+    /// Which calls.
+    pub slice: Slice,
     /// The chosen path, then the backups. The first backup shares as little with the chosen path as can be,
     /// the others stand by score. Empty: no path may carry calls.
     pub ranked: Vec<Ranked>,
@@ -84,8 +87,8 @@ pub struct Change {
     pub from: Region,
     /// Where they go.
     pub to: Region,
-    /// Their class.
-    pub class: Class,
+    /// Which of them.
+    pub slice: Slice,
     /// The path so far; `None`: there was none.
     pub old: Option<Path>,
     /// The path from now on; `None`: there is none.
@@ -97,8 +100,8 @@ pub struct Change {
 }
 
 impl RouteTable {
-    pub(crate) fn new(epoch: u64, home: Region, made_at: Time, policy_revision: u64) -> Self {
-        Self { epoch, home, made_at, policy_revision, routes: Vec::new() }
+    pub(crate) fn new(epoch: u64, home: Region, made_at: Time, policy: Arc<Policy>) -> Self {
+        Self { epoch, home, made_at, policy_revision: policy.revision, policy, routes: Vec::new() }
     }
 
     pub(crate) fn with_routes(mut self, routes: Vec<Route>) -> Self {
@@ -107,14 +110,17 @@ impl RouteTable {
     }
 
     /// The route to a region. A class without routes of its own rides with voice.
-    pub fn route(&self, to: &Region, class: &Class) -> Option<&Route> {
-        let find = |class: &Class| {
-            self.routes.binary_search_by(|route| (&route.to, &route.class).cmp(&(to, class))).ok()
+    pub fn route(&self, to: &Region, traffic: &Traffic) -> Option<&Route> {
+        let slice = self.policy.slice_of(traffic);
+        let find = |slice: &Slice| {
+            self.routes.binary_search_by(|route| (&route.to, &route.slice).cmp(&(to, slice))).ok()
         };
-        find(class).or_else(|| find(&Class::voice())).map(|i| &self.routes[i])
+        find(&slice)
+            .or_else(|| find(&Slice { class: Slice::voice().class, ..slice }))
+            .map(|i| &self.routes[i])
     }
 
-    /// All routes, by destination and class.
+    /// All routes, by destination and slice.
     pub fn routes(&self) -> impl Iterator<Item = &Route> {
         self.routes.iter()
     }
@@ -124,7 +130,7 @@ impl RouteTable {
         let paths = |route: &Route| route.ranked.iter().map(|r| r.path.clone()).collect::<Vec<_>>();
         self.routes.len() == routes.len()
             && self.routes.iter().zip(routes).all(|(a, b)| {
-                (&a.to, &a.class, a.since, &a.refused) == (&b.to, &b.class, b.since, &b.refused)
+                (&a.to, &a.slice, a.since, &a.refused) == (&b.to, &b.slice, b.since, &b.refused)
                     && paths(a) == paths(b)
             })
     }

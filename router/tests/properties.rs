@@ -6,8 +6,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use proptest::prelude::*;
 use ringway_router::{
-    Class, HopCounts, Input, LinkReport, NodeId, Output, Policy, Region, Report, Router, Settings, Time,
-    Verdict,
+    Input, LinkReport, NodeId, Output, Policy, Region, Report, Router, Settings, Time, Traffic, Verdict,
 };
 
 fn region(i: usize) -> Region {
@@ -24,16 +23,12 @@ fn milliseconds() -> impl Strategy<Value = f64> {
 }
 
 fn link() -> impl Strategy<Value = LinkReport> {
-    (prop::bool::weighted(0.9), milliseconds(), milliseconds(), 4_u32..20, 0_u32..22).prop_map(
-        |(up, rtt_ms, jitter_ms, probes, lost)| LinkReport {
-            to: home(),
+    (prop::bool::weighted(0.9), milliseconds(), milliseconds(), 0.0..0.3_f64).prop_map(
+        |(up, rtt_ms, jitter_ms, loss)| LinkReport {
             up,
-            rtt_ms,
-            rtt_p95_ms: rtt_ms,
             jitter_ms,
-            probes,
-            lost: lost / 4,
-            sip: HopCounts::default(),
+            loss,
+            ..LinkReport::clean(home(), rtt_ms)
         },
     )
 }
@@ -44,6 +39,7 @@ fn report(size: usize) -> impl Strategy<Value = Report> {
         origin: NodeId { region: region(from), node: "n".parse().unwrap() },
         incarnation: 1,
         sequence: 0,
+        full: true,
         links: links
             .into_iter()
             .filter(|(to, _)| *to != from)
@@ -117,7 +113,7 @@ proptest! {
             match &input {
                 Input::Regions(regions) => live.clone_from(regions),
                 Input::Policy(policy) => document = policy.as_ref().clone(),
-                Input::Report(_) | Input::Tick => {}
+                Input::Report(_) | Input::Overrides(_) | Input::Tick => {}
             }
             let epoch = router.table().epoch;
             router.handle(now, input);
@@ -165,29 +161,23 @@ proptest! {
     ) {
         let reports = (0..6).map(|from| {
             let link = |to: usize| LinkReport {
-                to: region(to),
-                up: true,
-                rtt_ms: rtts[from * 6 + to],
-                rtt_p95_ms: rtts[from * 6 + to],
-                jitter_ms: 0.0,
-                probes: 300,
-                lost: losses[from * 6 + to],
-                sip: HopCounts::default(),
+                loss: f64::from(losses[from * 6 + to]) / 300.0,
+                ..LinkReport::clean(region(to), rtts[from * 6 + to])
             };
             let links = (0..6).filter(|to| *to != from).map(link).collect();
             let origin = NodeId { region: region(from), node: "n".parse().unwrap() };
-            (0, Input::Report(Report { origin, incarnation: 1, sequence: 1, links }))
+            (0, Input::Report(Report { origin, incarnation: 1, sequence: 1, full: true, links }))
         });
         let everybody = Input::Regions((1..6).map(region).collect());
         // The regions come last: until then no path may be chosen, so there is nothing to hold on to.
         let inputs: Vec<_> = reports.chain([(0, everybody)]).collect();
         let router = run(&inputs, |_, _, _| ());
         for to in (1..6).map(region) {
-            let all = router.explain(Time::from_millis(1_000_000), &home(), &to, &Class::voice()).candidates;
+            let all = router.explain(Time::from_millis(1_000_000), &home(), &to, &Traffic::voice()).candidates;
             prop_assert_eq!(all.len(), 1 + 4 + 4 * 3);
             let best = all.iter().map(|candidate| candidate.ranked.score).fold(f64::MIN, f64::max);
             let table = router.table();
-            let chosen = &table.route(&to, &Class::voice()).unwrap().ranked[0];
+            let chosen = &table.route(&to, &Traffic::voice()).unwrap().ranked[0];
             prop_assert_eq!(chosen.score, best);
             prop_assert_eq!(all[0].verdict, Verdict::Chosen);
         }

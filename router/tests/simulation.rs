@@ -6,7 +6,7 @@ mod world;
 
 use std::sync::Arc;
 
-use ringway_router::{Class, Input, Policy, Time, Verdict};
+use ringway_router::{Input, Policy, Time, Traffic, Verdict};
 use world::{CALIFORNIA, Event, OHIO, OREGON, VIRGINIA, World, region, story};
 
 const AVOID_OHIO: &str = r#"
@@ -138,7 +138,7 @@ fn the_destination_dies_and_calls_are_refused_with_a_reason() {
         ],
     );
     let table = world.router.table();
-    let route = table.route(&region(VIRGINIA), &Class::voice()).unwrap();
+    let route = table.route(&region(VIRGINIA), &Traffic::voice()).unwrap();
     assert!(route.ranked.is_empty());
     let refused = route.refused.clone().unwrap();
     assert_eq!((refused.by_policy, refused.why.as_str()), (false, "no live node in us-east-1"));
@@ -156,7 +156,7 @@ fn a_policy_that_leaves_no_path_refuses_calls_and_names_the_rule() {
         ],
     );
     let table = world.router.table();
-    let refused = table.route(&region(VIRGINIA), &Class::voice()).unwrap().refused.clone().unwrap();
+    let refused = table.route(&region(VIRGINIA), &Traffic::voice()).unwrap().refused.clone().unwrap();
     assert!(refused.by_policy, "{refused}");
     assert!(refused.why.contains("revision 3") && refused.why.contains("\"stay\""), "{refused}");
 }
@@ -177,7 +177,7 @@ fn a_pinned_path_is_used_while_it_is_up() {
         ],
     );
     let table = world.router.table();
-    let first = &table.route(&region(VIRGINIA), &Class::voice()).unwrap().ranked[0];
+    let first = &table.route(&region(VIRGINIA), &Traffic::voice()).unwrap().ranked[0];
     assert_eq!(first.note, "\"west\" pins another path, but link us-west-1 > us-east-1 is down");
 }
 
@@ -211,7 +211,7 @@ fn explain_shows_all_paths_and_what_became_of_them() {
     let mut world = World::new(1);
     let policy = "revision = 5\n[[rule]]\nname = \"no Ohio\"\nforbid = [\"us-east-2\"]";
     world.play(vec![(10, Event::Policy(policy)), (10, Event::Cut(OREGON, CALIFORNIA))], 15);
-    let explain = |from, to| world.router.explain(world.now(), &region(from), &region(to), &Class::voice());
+    let explain = |from, to| world.router.explain(world.now(), &region(from), &region(to), &Traffic::voice());
 
     let home = explain(OREGON, VIRGINIA);
     let verdicts: Vec<(String, Verdict)> = home

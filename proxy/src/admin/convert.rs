@@ -89,11 +89,11 @@ pub(super) fn link(link: &LinkState) -> wire::Link {
 }
 
 pub(super) fn route(home: &Region, epoch: u64, route: &Route) -> wire::Route {
-    let Route { to, class, ranked, reason, since, refused } = route;
+    let Route { to, slice, ranked, reason, since, refused } = route;
     wire::Route {
         from: home.to_string(),
         to: to.to_string(),
-        class: class.to_string(),
+        class: slice.class.to_string(),
         ranked: ranked.iter().enumerate().map(|(rank, path)| candidate(listed(rank), path)).collect(),
         reason: refused.as_ref().map_or_else(|| reason.to_string(), |refused| refused.why.clone()),
         since_us: since.micros(),
@@ -102,12 +102,12 @@ pub(super) fn route(home: &Region, epoch: u64, route: &Route) -> wire::Route {
 }
 
 pub(super) fn change(change: &Change) -> wire::RouteChange {
-    let Change { at, from, to, class, old, new, reason, epoch } = change;
+    let Change { at, from, to, slice, old, new, reason, epoch } = change;
     wire::RouteChange {
         at_us: at.micros(),
         from: from.to_string(),
         to: to.to_string(),
-        class: class.to_string(),
+        class: slice.class.to_string(),
         old: old.as_ref().map(regions).unwrap_or_default(),
         new: new.as_ref().map(regions).unwrap_or_default(),
         reason: reason.to_string(),
@@ -119,7 +119,7 @@ pub(super) fn explanation(control: &Control, explanation: &Explanation) -> wire:
     let Explanation {
         from,
         to,
-        class,
+        slice,
         at: _,
         policy_revision,
         candidates,
@@ -138,7 +138,7 @@ pub(super) fn explanation(control: &Control, explanation: &Explanation) -> wire:
         route: Some(wire::Route {
             from: from.to_string(),
             to: to.to_string(),
-            class: class.to_string(),
+            class: slice.class.to_string(),
             ranked: ranked.cloned().collect(),
             reason: refused.as_ref().map_or_else(|| reason.clone(), |refused| refused.why.clone()),
             since_us: since.map(Time::micros).unwrap_or_default(),

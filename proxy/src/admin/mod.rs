@@ -17,7 +17,7 @@ use ringway_proto::{
         route_event::Event,
     },
 };
-use ringway_router::{Class, Region};
+use ringway_router::{Class, Region, Traffic};
 use std::pin::Pin;
 use tokio::net::TcpListener;
 use tokio_stream::{
@@ -115,7 +115,8 @@ impl Admin for Desk {
             Class::try_from(class.as_str()).map_err(|error| Refusal::invalid_argument(error.to_string()))?
         };
         let explained = self.ask(move |control| {
-            let explained = control.router().explain(control.time(), &from, &to, &class);
+            let traffic = Traffic { class, ..Traffic::voice() };
+            let explained = control.router().explain(control.time(), &from, &to, &traffic);
             convert::explanation(control, &explained)
         });
         Ok(Response::new(explained.await?))

@@ -56,14 +56,13 @@ impl Control {
                 let up: Vec<&Window> = windows.iter().copied().filter(|window| window.up).collect();
                 let counted = if up.is_empty() { &windows } else { &up };
                 LinkReport {
-                    to: region.clone(),
                     up: !up.is_empty(),
-                    rtt_ms: mean_ms(counted, |window| window.rtt),
                     rtt_p95_ms: mean_ms(counted, |window| window.rtt_p95),
                     jitter_ms: mean_ms(counted, |window| window.jitter),
-                    probes: counted.iter().map(|window| window.probes).sum(),
-                    lost: counted.iter().map(|window| window.lost).sum(),
+                    loss: mean(counted, |window| window.loss),
+                    packets: counted.iter().map(|window| window.probes).sum(),
                     sip: self.handle.hops().of(region),
+                    ..LinkReport::clean(region.clone(), mean_ms(counted, |window| window.rtt))
                 }
             })
             .collect()
@@ -71,7 +70,11 @@ impl Control {
 }
 
 fn mean_ms(windows: &[&Window], what: impl Fn(&Window) -> Duration) -> f64 {
-    let sum: f64 = windows.iter().map(|window| what(window).as_secs_f64() * 1_000.0).sum();
+    mean(windows, |window| what(window).as_secs_f64() * 1_000.0)
+}
+
+fn mean(windows: &[&Window], what: impl Fn(&Window) -> f64) -> f64 {
+    let sum: f64 = windows.iter().map(|window| what(window)).sum();
     #[expect(clippy::cast_precision_loss, reason = "a region has few nodes")]
     let count = windows.len().max(1) as f64;
     sum / count

@@ -7,7 +7,7 @@ use super::{
     target::{Goal, Target},
     view::View,
 };
-use ringway_router::{Class, Path, Ranked, Region, Route};
+use ringway_router::{Path, Ranked, Region, Route, Traffic};
 use ringway_sip::Peer;
 use std::{collections::VecDeque, time::Duration};
 
@@ -115,7 +115,7 @@ fn ingress(
     let mut best: Option<(f64, VecDeque<Leg>)> = None;
     let mut refusal = None;
     for region in regions {
-        let Some(route) = view.table.route(region, &Class::voice()) else {
+        let Some(route) = view.table.route(region, &Traffic::voice()) else {
             refusal.get_or_insert_with(|| Refusal::NoPath(format!("no route to {region}")));
             continue;
         };

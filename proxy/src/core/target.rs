@@ -12,7 +12,7 @@ use super::{
     view::View,
 };
 use crate::location::{self, Binding};
-use ringway_router::{Class, NodeName, Region};
+use ringway_router::{NodeName, Region, Traffic};
 use ringway_sip::{NameAddr, Peer, Uri};
 
 /// One target.
@@ -125,7 +125,7 @@ pub fn targets(bindings: Vec<Binding>, source: Source, site: &Site, view: &View)
     let home = site.names.home();
     let score = |region: &Region| match source {
         _ if region == home => Some(f64::INFINITY),
-        Source::Edge => view.table.route(region, &Class::voice())?.ranked.first().map(|best| best.score),
+        Source::Edge => view.table.route(region, &Traffic::voice())?.ranked.first().map(|best| best.score),
         Source::Mesh | Source::Stranger => None,
     };
     let target = |binding: &Binding| target_of(binding, site).ok();

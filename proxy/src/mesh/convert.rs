@@ -5,7 +5,7 @@ pub mod binding;
 use super::statement::Statement;
 use prost::Message as _;
 use ringway_proto::mesh as wire;
-use ringway_router::{HopCounts, LinkReport, NodeId, Region};
+use ringway_router::{Cause, HopCounts, LaneReport, LinkReport, NodeId, Region};
 
 /// Why a serialized statement is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -59,7 +59,7 @@ pub fn encode(statement: &Statement) -> Vec<u8> {
         policy_revision: *policy_revision,
         policy_digest: policy_digest.clone(),
         route_epoch: *route_epoch,
-        links: links.iter().map(|link| link_to_wire(&origin.region, link)).collect(),
+        links: links.iter().map(link_to_wire).collect(),
     }
     .encode_to_vec()
 }
@@ -121,30 +121,116 @@ fn port(number: u32) -> Result<u16, Unreadable> {
     u16::try_from(number).ok().filter(|&port| port != 0).ok_or(Unreadable::Port(number))
 }
 
-fn link_to_wire(from: &Region, link: &LinkReport) -> wire::LinkReport {
-    let LinkReport { to, up, rtt_ms, rtt_p95_ms, jitter_ms, probes, lost, sip } = link;
+fn link_to_wire(link: &LinkReport) -> wire::LinkReport {
+    let LinkReport {
+        to,
+        up,
+        lane,
+        rtt_ms,
+        rtt_p95_ms,
+        jitter_ms,
+        loss,
+        loss_back,
+        reordered,
+        packets,
+        cause,
+        lanes,
+        sip,
+    } = link;
     let HopCounts { requests, retransmissions, timeouts, answers, first_answer_ms } = *sip;
+    let sip = (*sip != HopCounts::default()).then_some(wire::HopCounts {
+        requests,
+        retransmissions,
+        timeouts,
+        answers,
+        first_answer_ms,
+    });
     wire::LinkReport {
-        from: from.to_string(),
+        from: String::new(),
         to: to.to_string(),
         up: *up,
-        rtt_ms: *rtt_ms,
-        rtt_p95_ms: *rtt_p95_ms,
-        jitter_ms: *jitter_ms,
-        probes: *probes,
-        lost: *lost,
-        sip: Some(wire::HopCounts { requests, retransmissions, timeouts, answers, first_answer_ms }),
+        lane: u32::from(*lane),
+        rtt_us: scaled(*rtt_ms, 1e3),
+        rtt_p95_us: scaled(*rtt_p95_ms, 1e3),
+        jitter_us: scaled(*jitter_ms, 1e3),
+        loss_ppm: scaled(*loss, 1e6),
+        loss_back_ppm: scaled(*loss_back, 1e6),
+        reordered_ppm: scaled(*reordered, 1e6),
+        packets: *packets,
+        cause: match cause {
+            Cause::None => 0,
+            Cause::Path => 1,
+            Cause::Server => 2,
+            Cause::Unknown => 3,
+        },
+        lanes: lanes.iter().map(lane_to_wire).collect(),
+        sip,
     }
 }
 
+fn lane_to_wire(lane: &LaneReport) -> wire::LaneReport {
+    let LaneReport { lane, up, rtt_ms, loss } = *lane;
+    wire::LaneReport { lane: u32::from(lane), up, rtt_us: scaled(rtt_ms, 1e3), loss_ppm: scaled(loss, 1e6) }
+}
+
 fn link_from_wire(origin: &Region, link: wire::LinkReport) -> Result<LinkReport, Unreadable> {
-    let wire::LinkReport { from, to, up, rtt_ms, rtt_p95_ms, jitter_ms, probes, lost, sip } = link;
-    if from != origin.as_str() {
+    let wire::LinkReport {
+        from,
+        to,
+        up,
+        lane,
+        rtt_us,
+        rtt_p95_us,
+        jitter_us,
+        loss_ppm,
+        loss_back_ppm,
+        reordered_ppm,
+        packets,
+        cause,
+        lanes,
+        sip,
+    } = link;
+    if !from.is_empty() && from != origin.as_str() {
         return Err(Unreadable::ForeignLink(from));
     }
     let to = Region::try_from(to.as_str()).map_err(|_| Unreadable::Name(to))?;
     let wire::HopCounts { requests, retransmissions, timeouts, answers, first_answer_ms } =
         sip.unwrap_or_default();
-    let sip = HopCounts { requests, retransmissions, timeouts, answers, first_answer_ms };
-    Ok(LinkReport { to, up, rtt_ms, rtt_p95_ms, jitter_ms, probes, lost, sip })
+    Ok(LinkReport {
+        to,
+        up,
+        lane: index(lane),
+        rtt_ms: f64::from(rtt_us) / 1e3,
+        rtt_p95_ms: f64::from(rtt_p95_us) / 1e3,
+        jitter_ms: f64::from(jitter_us) / 1e3,
+        loss: f64::from(loss_ppm) / 1e6,
+        loss_back: f64::from(loss_back_ppm) / 1e6,
+        reordered: f64::from(reordered_ppm) / 1e6,
+        packets,
+        cause: match cause {
+            0 => Cause::None,
+            1 => Cause::Path,
+            2 => Cause::Server,
+            // What a later version may say is at least a reason to look.
+            _ => Cause::Unknown,
+        },
+        lanes: lanes.iter().map(lane_from_wire).collect(),
+        sip: HopCounts { requests, retransmissions, timeouts, answers, first_answer_ms },
+    })
+}
+
+fn lane_from_wire(lane: &wire::LaneReport) -> LaneReport {
+    let wire::LaneReport { lane, up, rtt_us, loss_ppm } = *lane;
+    LaneReport { lane: index(lane), up, rtt_ms: f64::from(rtt_us) / 1e3, loss: f64::from(loss_ppm) / 1e6 }
+}
+
+/// One that is too large for us is refused with the report.
+fn index(lane: u32) -> u8 {
+    u8::try_from(lane).unwrap_or(u8::MAX)
+}
+
+/// A measured value as a whole number of small units; what is no such value is 0.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, NaN becomes 0")]
+fn scaled(value: f64, units: f64) -> u32 {
+    (value * units).round() as u32
 }

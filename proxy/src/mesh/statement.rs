@@ -41,6 +41,7 @@ impl Statement {
             origin: self.origin.clone(),
             incarnation: self.incarnation,
             sequence: self.sequence,
+            full: true,
             links: self.links.clone(),
         }
     }

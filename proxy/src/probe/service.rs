@@ -157,9 +157,10 @@ impl Prober {
     }
 
     async fn report(&mut self) {
+        let now = self.control.clock().now();
         let mut windows = Windows::new();
         for (node, probed) in &mut self.sessions {
-            let window = probed.session.window();
+            let window = probed.session.window(now);
             probed.told_up = window.up;
             windows.insert(node.clone(), window);
         }

@@ -1,6 +1,7 @@
 //! The sender's side of one probed node: when to ask, what the answers say, whether the way is up.
 
 use super::packet::Answer;
+use ringway_router::{Time, measure::LossEstimate};
 use std::{
     collections::VecDeque,
     time::{Duration, Instant},
@@ -48,6 +49,8 @@ pub struct Session {
     baseline: Option<Answer>,
     latest: Option<Answer>,
     aged: u32,
+    loss: LossEstimate,
+    began: Instant,
 }
 
 /// What a session measured since it was last asked.
@@ -65,6 +68,8 @@ pub struct Window {
     pub probes: u32,
     /// Those of them that did not arrive there.
     pub lost: u32,
+    /// Loss on the way there, 0 to 1: what the router should take it for.
+    pub loss: f64,
 }
 
 impl Session {
@@ -86,6 +91,8 @@ impl Session {
             baseline: None,
             latest: None,
             aged: 0,
+            loss: LossEstimate::new(Time::default()),
+            began: now,
         }
     }
 
@@ -133,14 +140,16 @@ impl Session {
     }
 
     /// What was measured since the last call.
-    pub fn window(&mut self) -> Window {
+    pub fn window(&mut self, now: Instant) -> Window {
         let (probes, lost) = self.count();
+        self.loss.update(Time::default() + now.saturating_duration_since(self.began), probes, lost);
+        let loss = self.loss.loss();
         let mut sorted: Vec<Duration> = self.rtts.iter().copied().collect();
         sorted.sort_unstable();
         let rank = |percent: usize| {
             sorted.get((sorted.len() * percent).div_ceil(100).saturating_sub(1)).copied().unwrap_or_default()
         };
-        Window { up: self.up, rtt: rank(50), rtt_p95: rank(95), jitter: self.jitter, probes, lost }
+        Window { up: self.up, rtt: rank(50), rtt_p95: rank(95), jitter: self.jitter, probes, lost, loss }
     }
 
     /// Two pairs of counters, ours and the reflector's, at two moments: what left here in between and did not arrive

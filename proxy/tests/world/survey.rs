@@ -1,9 +1,7 @@
 //! What the routers believe of the links, and the route tables that follow: real routers fed with real reports.
 
 use super::place::{Place, RTT_MS};
-use ringway_router::{
-    HopCounts, Input, LinkReport, NodeId, Policy, Region, Report, RouteTable, Router, Settings, Time,
-};
+use ringway_router::{Input, LinkReport, NodeId, Policy, Region, Report, RouteTable, Router, Settings, Time};
 use std::{collections::BTreeSet, sync::Arc};
 
 /// Reports until nothing moves any more: 20 s of them.
@@ -76,7 +74,7 @@ impl Survey {
     fn report(&self, from: Place, sequence: u64) -> Report {
         let others = Place::ALL.into_iter().filter(|to| *to != from);
         let links = others.map(|to| self.link(from, to)).collect();
-        Report { origin: from.node(), incarnation: 1, sequence, links }
+        Report { origin: from.node(), incarnation: 1, sequence, full: true, links }
     }
 
     fn link(&self, from: Place, to: Place) -> LinkReport {
@@ -87,14 +85,11 @@ impl Survey {
         let rtt_ms = RTT_MS[from as usize][to as usize] + if slow { 160.0 } else { 0.0 };
         let rtt_ms = if up { rtt_ms } else { 0.0 };
         LinkReport {
-            to: to.region(),
             up,
-            rtt_ms,
             rtt_p95_ms: rtt_ms * 1.05,
             jitter_ms: rtt_ms * 0.01,
-            probes: 20,
-            lost: if up { lost } else { 20 },
-            sip: HopCounts::default(),
+            loss: if up { f64::from(lost) / 20.0 } else { 1.0 },
+            ..LinkReport::clean(to.region(), rtt_ms)
         }
     }
 }

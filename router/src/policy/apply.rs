@@ -1,8 +1,8 @@
 //! What a policy has to say about the paths between two regions.
 
-use super::{Policy, Rule, Word};
+use super::{Objective, Policy, Protect, Rule, Word};
 use crate::{
-    Path, Region,
+    Class, Path, Region, Slice, Time, Traffic,
     path::RELAYS_MAX,
     reason::{Obstacle, Sway, SwayKind},
 };
@@ -34,9 +34,31 @@ pub(crate) struct Tendency<'a> {
     rule: &'a Rule,
 }
 
+/// For which calls, and when.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Occasion<'a> {
+    pub(crate) slice: &'a Slice,
+    pub(crate) at: Time,
+}
+
 impl Policy {
+    /// Every slice that calls of these classes can fall into, in order. Never empty.
+    pub(crate) fn slices(&self, classes: &[Class]) -> Vec<Slice> {
+        classes.iter().map(|class| Slice { class: class.clone(), rules: 0 }).collect()
+    }
+
+    /// The slice of one call.
+    pub(crate) fn slice_of(&self, traffic: &Traffic) -> Slice {
+        Slice { class: traffic.class.clone(), rules: 0 }
+    }
+
+    /// When the next time window of a rule opens or closes after `at`.
+    pub(crate) fn next_turn(&self, _at: Time) -> Option<Time> {
+        None
+    }
+
     /// What applies between these two regions.
-    pub(crate) fn between(&self, from: &Region, to: &Region) -> Constraints<'_> {
+    pub(crate) fn between(&self, from: &Region, to: &Region, _occasion: Occasion<'_>) -> Constraints<'_> {
         let rules: Vec<&Rule> = self.rules.iter().filter(|rule| rule.matches(from, to)).collect();
         // Of several pins and limits the last one holds.
         let pin = rules.iter().rev().find_map(|rule| Some((rule.pin.as_deref()?, *rule)));
@@ -54,6 +76,27 @@ impl<'a> Constraints<'a> {
     /// The rule that forbids this relay, or with `None` the direct path.
     pub(crate) fn forbids(&self, relay: Option<&Region>) -> Option<&'a Rule> {
         self.rules.iter().copied().find(|rule| rule.forbid.iter().any(|word| word.means(relay)))
+    }
+
+    /// The rule that forbids this link.
+    pub(crate) fn forbids_link(&self, _from: &Region, _to: &Region) -> Option<&'a Rule> {
+        None
+    }
+
+    /// What the rules and the cost of traffic add to a path for each time that it uses this link, points of R; mostly
+    /// below zero.
+    pub(crate) fn link_r(&self, _from: &Region, _to: &Region) -> f64 {
+        0.0
+    }
+
+    /// When packets and requests go over two paths.
+    pub(crate) fn protect(&self) -> Protect {
+        Protect::OnSuspicion
+    }
+
+    /// What paths are compared by.
+    pub(crate) fn objective(&self) -> Objective {
+        Objective::Quality
     }
 
     /// Why the rules keep calls off this path, if they do.

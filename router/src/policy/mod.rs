@@ -27,7 +27,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::Region;
-pub(crate) use apply::{Constraints, Terms};
+pub(crate) use apply::{Constraints, Occasion, Terms};
 use glob::Glob;
 pub use parse::PolicyError;
 
@@ -58,6 +58,32 @@ pub(crate) struct Rule {
     /// No relay: pinned to the direct path.
     pin: Option<Vec<Region>>,
     max_relays: Option<usize>,
+}
+
+/// When packets and requests go over two paths at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Protect {
+    /// Never.
+    Never,
+    /// While the chosen path is under suspicion.
+    #[default]
+    OnSuspicion,
+    /// From the first packet on.
+    Always,
+}
+
+/// What paths are compared by, beside the terms of the policy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Objective {
+    /// What callers hear: R.
+    #[default]
+    Quality,
+    /// The shortest delay among paths that sound good enough.
+    Delay,
+    /// The lowest cost among paths that sound good enough.
+    Cost,
 }
 
 /// One entry of `forbid`, `avoid` or `prefer`.

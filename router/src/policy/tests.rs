@@ -1,7 +1,7 @@
 //! Documents that are refused, with their place; and what the good ones do.
 
 use super::*;
-use crate::{Path, reason::Obstacle};
+use crate::{Path, Slice, Time, reason::Obstacle};
 
 fn region(name: &str) -> Region {
     name.parse().unwrap()
@@ -11,6 +11,11 @@ fn path(regions: &str) -> Path {
     Path::new(regions.split(' ').map(region)).unwrap()
 }
 
+fn between<'a>(policy: &'a Policy, path: &Path) -> Constraints<'a> {
+    let occasion = Occasion { slice: &Slice::voice(), at: Time::default() };
+    policy.between(path.source(), path.destination(), occasion)
+}
+
 /// A document of one rule for all pairs.
 fn rule(actions: &str) -> Policy {
     Policy::parse(&format!("revision = 1\n[[rule]]\nname = \"r\"\n{actions}")).unwrap()
@@ -18,12 +23,12 @@ fn rule(actions: &str) -> Policy {
 
 fn obstacle(policy: &Policy, regions: &str) -> Option<Obstacle> {
     let path = path(regions);
-    policy.between(path.source(), path.destination()).obstacle(&path)
+    between(policy, &path).obstacle(&path)
 }
 
 fn terms(policy: &Policy, regions: &str) -> Terms {
     let path = path(regions);
-    policy.between(path.source(), path.destination()).terms(&path)
+    between(policy, &path).terms(&path)
 }
 
 #[test]

@@ -4,8 +4,8 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use ringway_router::{
-    Change, HopCounts, Input, LinkReport, NodeId, Output, Policy, Region, Report, RouteTable, Router,
-    Settings, Time,
+    Change, Input, LinkReport, NodeId, Output, Policy, Region, Report, RouteTable, Router, Settings, Time,
+    measure::LossEstimate,
 };
 
 pub(crate) const OREGON: &str = "us-west-2";
@@ -62,6 +62,7 @@ struct Link {
     added_ms: f64,
     loss: f64,
     cut: bool,
+    estimate: LossEstimate,
 }
 
 impl World {
@@ -73,6 +74,7 @@ impl World {
             added_ms: 0.0,
             loss: 0.0,
             cut: false,
+            estimate: LossEstimate::new(Time::default()),
         };
         let mut world = Self {
             router: Router::new(region(OREGON), Settings::default()),
@@ -158,7 +160,13 @@ impl World {
             let own: Vec<usize> = (0..self.links.len()).filter(|i| self.links[*i].from == origin).collect();
             let links = own.into_iter().map(|i| self.measure(i)).collect();
             let origin = NodeId { region: origin, node: "n-1".parse().unwrap() };
-            self.tell(Input::Report(Report { origin, incarnation: 1, sequence: self.sequence, links }));
+            self.tell(Input::Report(Report {
+                origin,
+                incarnation: 1,
+                sequence: self.sequence,
+                full: true,
+                links,
+            }));
         }
     }
 
@@ -168,17 +176,17 @@ impl World {
             true => (0..PROBES).map(|_| u32::from(self.dice() < self.links[i].loss)).sum(),
             false => PROBES,
         };
-        let Link { to, rtt_ms, added_ms, .. } = &self.links[i];
-        let rtt_ms = if up { rtt_ms + 2.0 * added_ms } else { 0.0 };
+        let now = self.now();
+        let Link { to, rtt_ms, added_ms, estimate, .. } = &mut self.links[i];
+        estimate.update(now, PROBES, lost);
+        let rtt_ms = if up { *rtt_ms + 2.0 * *added_ms } else { 0.0 };
         LinkReport {
-            to: to.clone(),
             up,
-            rtt_ms,
             rtt_p95_ms: rtt_ms * 1.05,
             jitter_ms: rtt_ms * 0.01,
-            probes: PROBES,
-            lost,
-            sip: HopCounts::default(),
+            loss: estimate.loss(),
+            packets: 100,
+            ..LinkReport::clean(to.clone(), rtt_ms)
         }
     }
 

@@ -53,7 +53,7 @@ fn a_clean_way_comes_up_and_is_measured() {
     let mut way = Way::new();
     assert!(!way.session.is_up());
     way.run(Duration::from_secs(5), 0.0, 0.0);
-    let window = way.session.window();
+    let window = way.session.window(way.now);
     assert!(window.up);
     assert_eq!(window.lost, 0);
     assert!((45..=55).contains(&window.probes), "{window:?}");
@@ -65,9 +65,9 @@ fn loss_is_told_by_direction() {
     for (there, back, low, high) in [(0.3, 0.0, 0.24, 0.36), (0.0, 0.3, 0.0, 0.0), (0.2, 0.2, 0.15, 0.25)] {
         let mut way = Way::new();
         way.run(Duration::from_secs(2), 0.0, 0.0);
-        way.session.window();
+        way.session.window(way.now);
         way.run(Duration::from_secs(60), there, back);
-        let window = way.session.window();
+        let window = way.session.window(way.now);
         let loss = f64::from(window.lost) / f64::from(window.probes);
         assert!((low..=high).contains(&loss), "{there} there, {back} back: measured {loss:.3}");
     }
@@ -79,26 +79,26 @@ fn a_cut_brings_it_down_and_healing_up() {
     way.run(Duration::from_secs(2), 0.0, 0.0);
     way.run(Duration::from_millis(1_500), 1.0, 1.0);
     assert!(!way.session.is_up(), "8 misses at 100 ms");
-    way.session.window();
+    way.session.window(way.now);
     way.run(Duration::from_secs(1), 1.0, 1.0);
-    let window = way.session.window();
+    let window = way.session.window(way.now);
     assert!(window.probes > 0 && window.lost == window.probes, "all lost while down: {window:?}");
     way.run(Duration::from_secs(1), 0.0, 0.0);
     assert!(way.session.is_up());
-    way.session.window();
+    way.session.window(way.now);
     way.run(Duration::from_secs(1), 0.0, 0.0);
-    assert_eq!(way.session.window().lost, 0, "the outage is not counted twice");
+    assert_eq!(way.session.window(way.now).lost, 0, "the outage is not counted twice");
 }
 
 #[test]
 fn answers_nobody_asked_for_change_nothing() {
     let mut way = Way::new();
     way.run(Duration::from_secs(1), 0.0, 0.0);
-    let before = way.session.window();
+    let before = way.session.window(way.now);
     for question in [0, 5_000, u32::MAX] {
         way.session.on_answer(way.now, Answer { sequence: 9_999, question });
     }
-    let after = way.session.window();
+    let after = way.session.window(way.now);
     assert_eq!((after.up, after.rtt, after.lost), (before.up, before.rtt, 0));
 }
 
@@ -106,24 +106,24 @@ fn answers_nobody_asked_for_change_nothing() {
 fn a_restarted_reflector_is_not_loss() {
     let mut way = Way::new();
     way.run(Duration::from_secs(2), 0.0, 0.0);
-    way.session.window();
+    way.session.window(way.now);
     way.arrived = 0;
     way.run(Duration::from_secs(1), 0.0, 0.0);
-    assert_eq!(way.session.window().lost, 0);
+    assert_eq!(way.session.window(way.now).lost, 0);
     way.run(Duration::from_secs(1), 0.0, 0.0);
-    assert_eq!(way.session.window().lost, 0);
+    assert_eq!(way.session.window(way.now).lost, 0);
 }
 
 #[test]
 fn a_way_that_is_suddenly_slow_is_not_cut() {
     let mut way = Way::new();
     way.run(Duration::from_secs(2), 0.0, 0.0);
-    way.session.window();
+    way.session.window(way.now);
     way.rtt = RTT * 4;
     for _ in 0..30 {
         way.run(Duration::from_millis(100), 0.0, 0.0);
         assert!(way.session.is_up());
     }
-    let window = way.session.window();
+    let window = way.session.window(way.now);
     assert_eq!((window.lost, window.rtt), (0, RTT * 4));
 }

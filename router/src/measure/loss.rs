@@ -29,7 +29,7 @@ const HALF_LIFE_BAD_S: f64 = 2.0;
 ///                  sum ≤ ALL_CLEAR: count from where the sum last stood at ALARM
 /// ```
 #[derive(Clone, Debug)]
-pub(crate) struct LossEstimate {
+pub struct LossEstimate {
     sum: f64,
     brownout: bool,
     counts: Counts,
@@ -46,13 +46,13 @@ struct Counts {
 
 impl LossEstimate {
     /// A link that nothing is known about.
-    pub(crate) fn new(now: Time) -> Self {
+    pub fn new(now: Time) -> Self {
         let counts = Counts { probes: PRESUMED_CLEAN, lost: 0.0 };
         Self { sum: 0.0, brownout: false, counts, since_turn: Counts::default(), at: now }
     }
 
     /// Takes in the probes of one report. `lost` is at most `probes`.
-    pub(crate) fn update(&mut self, now: Time, probes: u32, lost: u32) {
+    pub fn update(&mut self, now: Time, probes: u32, lost: u32) {
         let (probes, lost) = (f64::from(probes), f64::from(lost));
         let half_life = if self.brownout { HALF_LIFE_BAD_S } else { HALF_LIFE_USUAL_S };
         self.counts.fade(0.5_f64.powf(now.since(self.at).as_secs_f64() / half_life));
@@ -73,7 +73,7 @@ impl LossEstimate {
     }
 
     /// Loss as it is now, 0 to 1.
-    pub(crate) fn loss(&self) -> f64 {
+    pub fn loss(&self) -> f64 {
         if self.counts.probes > 0.0 { (self.counts.lost / self.counts.probes).clamp(0.0, 1.0) } else { 0.0 }
     }
 
