@@ -194,6 +194,7 @@ fn proxy() -> Proxy {
     let site = Site {
         names: Names::new("bench.example", home.clone(), vec![PROXY]),
         sockets: Sockets::new(PROXY, []),
+        usual: Vec::new(),
         edge: vec!["127.201.0.0/16".parse().unwrap()],
         dial: DialPlan::new((1..=9).map(digit).collect()),
         limits: Limits::default(),

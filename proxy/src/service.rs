@@ -240,6 +240,7 @@ fn prepare(config: &Config, clock: Clock) -> Result<Prepared, ServiceError> {
         names: Names::new(&config.node.mesh_domain, own.region.clone(), addresses),
         sockets,
         edge: config.edge.trusted.clone(),
+        usual: config.edge.usual(),
         dial: DialPlan::new(dial),
         limits: config.sip.limits.limits(),
         timing: Timing::default(),

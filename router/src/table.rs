@@ -120,6 +120,18 @@ impl RouteTable {
             .map(|i| &self.routes[i])
     }
 
+    /// Whether any route to the path's destination lists it.
+    pub fn lists(&self, path: &Path) -> bool {
+        let first = self.routes.partition_point(|route| route.to < *path.destination());
+        let to = self.routes[first..].iter().take_while(|route| route.to == *path.destination());
+        to.flat_map(|route| &route.ranked).any(|ranked| ranked.path == *path)
+    }
+
+    /// Whether any rule asks whom a call is for.
+    pub fn asks_for_numbers(&self) -> bool {
+        self.policy.asks_for_numbers()
+    }
+
     /// All routes, by destination and slice.
     pub fn routes(&self) -> impl Iterator<Item = &Route> {
         self.routes.iter()

@@ -8,9 +8,10 @@ use crate::core::{
     names::peer_of,
     overload,
     question::Host,
+    site::Usual,
 };
 use ipnet::IpNet;
-use ringway_router::Region;
+use ringway_router::{Class, Region, Tenant};
 use ringway_sip::Uri;
 use serde::Deserialize;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
@@ -66,6 +67,22 @@ pub struct Overload {
 pub struct Edge {
     /// Networks of SBCs, trunks and phones: only from there requests are taken in, only there they are delivered.
     pub trusted: Vec<IpNet>,
+    /// What calls from parts of them usually are.
+    #[serde(default)]
+    pub traffic: Vec<UsualTraffic>,
+}
+
+/// One `[[edge.traffic]]`: what calls from a network are, for the route policy, when they do not say so themselves.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UsualTraffic {
+    /// Networks of the edge.
+    pub from: Vec<IpNet>,
+    /// Their class.
+    #[serde(default = "Class::voice")]
+    pub class: Class,
+    /// Whose they are.
+    pub tenant: Option<Tenant>,
 }
 
 /// One `[[dial]]`: where a prefix or a domain lives. The same on every node.
@@ -160,6 +177,19 @@ impl Admin {
         } else {
             Err(("admin.listen", format!("{} is not a loopback address", self.listen)))
         }
+    }
+}
+
+impl Edge {
+    /// As the core takes it.
+    #[must_use]
+    pub fn usual(&self) -> Vec<Usual> {
+        let of = |traffic: &UsualTraffic| {
+            let (class, tenant) = (traffic.class.clone(), traffic.tenant.clone());
+            let usual = move |from| Usual { from, class: class.clone(), tenant: tenant.clone() };
+            traffic.from.clone().into_iter().map(usual)
+        };
+        self.traffic.iter().flat_map(of).collect()
     }
 }
 

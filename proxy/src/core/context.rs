@@ -11,6 +11,7 @@ use super::{
     branch::Token,
     decide::Source,
     engine::{Engine, Key, Timer},
+    marks::traffic,
     plan::{Hop, Leg},
     question::Unresolved,
     refusal::Refusal,
@@ -18,6 +19,7 @@ use super::{
     upstream::{Upstream, Word},
 };
 use branch::Branch;
+use ringway_router::Traffic;
 use ringway_sip::{Message, Method, Peer, ServerId};
 use std::{collections::VecDeque, time::Instant};
 
@@ -191,6 +193,11 @@ impl Context {
     /// The request of a context, and where it came from.
     pub(super) fn request(&self) -> (&Message, Source) {
         (&self.request, self.source)
+    }
+
+    /// What it is, for the rules.
+    pub(super) fn traffic(&self, engine: &Engine) -> Result<Traffic, Refusal> {
+        traffic(&self.request, self.from, self.source, &engine.site)
     }
 
     /// The world looks different. When no path stands any more over which a branch is out, its answer may be on none of

@@ -3,6 +3,7 @@
 use super::{
     branch::Token,
     decide::Source,
+    marks::marked,
     overload::wire,
     plan::{Hop, Leg},
     site::Site,
@@ -27,6 +28,8 @@ pub struct Passage<'a> {
     pub record: bool,
     /// The Request-URI of the target, if it is another one.
     pub uri: Option<&'a str>,
+    /// What the call is, as parameters of what is recorded.
+    pub marks: &'a str,
     /// Where it goes.
     pub leg: &'a Leg,
     /// Of the Via that is put on.
@@ -61,7 +64,8 @@ impl Passage<'_> {
             edit.set(Name::Other("Max-Breadth"), &breadth.to_string());
         }
         if self.record {
-            let values = [self.recorded_behind(request, site), self.recorded_ahead(site)];
+            let values = [self.recorded_behind(request, site), self.recorded_ahead(site)]
+                .map(|value| marked(value, self.marks));
             edit.push_first(Name::RecordRoute, &values[0]);
             // RFC 5658 §5: twice where both sides are not reached alike.
             if values[0] != values[1] {

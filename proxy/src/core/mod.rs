@@ -11,6 +11,7 @@ mod engine;
 pub mod flow;
 pub mod forward;
 mod keepalive;
+pub mod marks;
 pub mod names;
 pub mod output;
 pub mod overload;

@@ -1,6 +1,7 @@
 //! From a target to legs: to which addresses a request may go, in which order, and with which Routes.
 
 use super::{
+    marks::{marked, marks},
     patience::is_lossy,
     refusal::Refusal,
     site::Site,
@@ -80,11 +81,17 @@ impl Hop {
 ///
 /// # Errors
 /// When there is none: no path is allowed, up, or has a live node to begin with.
-pub fn plan(target: &Target, call_id: &str, site: &Site, view: &View) -> Result<VecDeque<Leg>, Refusal> {
+pub fn plan(
+    target: &Target,
+    call_id: &str,
+    traffic: &Traffic,
+    site: &Site,
+    view: &View,
+) -> Result<VecDeque<Leg>, Refusal> {
     let leg =
         |to, hop| Leg { to, hop, routes: target.routes.clone(), measured: None, refuses_streams: false };
     match &target.goal {
-        Goal::Region { regions, routed } => ingress(target, regions, *routed, call_id, site, view),
+        Goal::Region { regions, routed } => ingress(target, (regions, *routed), call_id, traffic, site, view),
         Goal::Relay(next) => {
             let neighbor = view.neighbor(next, call_id).ok_or_else(|| Refusal::PathFailed(next.clone()))?;
             Ok(VecDeque::from([leg(Peer::udp(neighbor.sip), Hop::Mesh(next.clone(), None))]))
@@ -106,16 +113,17 @@ pub fn plan(target: &Target, call_id: &str, site: &Site, view: &View) -> Result<
 /// paths to that region, best first.
 fn ingress(
     target: &Target,
-    regions: &[Region],
-    routed: bool,
+    (regions, routed): (&[Region], bool),
     call_id: &str,
+    traffic: &Traffic,
     site: &Site,
     view: &View,
 ) -> Result<VecDeque<Leg>, Refusal> {
     let mut best: Option<(f64, VecDeque<Leg>)> = None;
     let mut refusal = None;
+    let marks = marks(traffic, view.table.asks_for_numbers());
     for region in regions {
-        let Some(route) = view.table.route(region, &Traffic::voice()) else {
+        let Some(route) = view.table.route(region, traffic) else {
             refusal.get_or_insert_with(|| Refusal::NoPath(format!("no route to {region}")));
             continue;
         };
@@ -135,7 +143,9 @@ fn ingress(
                 .map(|(ranked, neighbor)| Leg {
                     to: Peer::udp(neighbor.sip),
                     hop: Hop::Mesh(ranked.path.regions()[1].clone(), Some(ranked.path.clone())),
-                    routes: routes(&ranked.path, routed, site).chain(target.routes.iter().cloned()).collect(),
+                    routes: routes(&ranked.path, routed, &marks, site)
+                        .chain(target.routes.iter().cloned())
+                        .collect(),
                     measured: Some(Measured::of(ranked)),
                     refuses_streams: false,
                 })
@@ -158,8 +168,10 @@ fn refusal_of(route: &Route) -> Refusal {
     }
 }
 
-/// One Route a relay, and one for the destination unless the dialog's route set names it already.
-fn routes(path: &Path, routed: bool, site: &Site) -> impl Iterator<Item = String> {
-    let end = path.regions().len() - usize::from(routed);
-    path.regions()[1..end].iter().map(|region| site.names.route(region))
+/// One Route a relay, and one for the destination, which is told what the call is, unless the dialog's route set names it
+/// already.
+fn routes(path: &Path, routed: bool, marks: &str, site: &Site) -> impl Iterator<Item = String> {
+    let relays = path.relays().iter().map(|relay| site.names.route(relay));
+    let last = (!routed).then(|| marked(site.names.route(path.destination()), marks));
+    relays.chain(last)
 }

@@ -7,6 +7,7 @@ use super::{
     decide::{Decision, Source, decide},
     engine::{Asked, Key},
     forward::{Passage, opens_dialog},
+    marks::traffic,
     output::{Dropped, Note, Output},
     plan::{Hop, Leg, plan},
     question::Question,
@@ -146,6 +147,7 @@ impl Proxy {
                 pops,
                 record: false,
                 uri: None,
+                marks: "",
                 leg,
                 branch: &branch,
                 token: None,
@@ -177,7 +179,8 @@ impl Proxy {
             Decision::Register => (0, Start::Register),
             Decision::Locate { aor, pops } => (pops, Start::Locate(aor)),
             Decision::Forward { target, pops } => {
-                let legs = plan(&target, request.call_id(), site, view)?;
+                let traffic = traffic(request, from, source, site)?;
+                let legs = plan(&target, request.call_id(), &traffic, site, view)?;
                 (pops, Start::Pursue(target, legs))
             }
         })

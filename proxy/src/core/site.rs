@@ -2,7 +2,7 @@
 
 use super::{dial::DialPlan, flow::Flow, names::Names, overload, registrar, sockets::Sockets};
 use ipnet::IpNet;
-use ringway_router::NodeName;
+use ringway_router::{Class, NodeName, Tenant};
 use ringway_sip::{Limits, Peer, Timing, Via};
 use std::{net::IpAddr, time::Duration};
 
@@ -15,6 +15,8 @@ pub struct Site {
     pub sockets: Sockets,
     /// Whose requests are taken in, and to whom requests are delivered.
     pub edge: Vec<IpNet>,
+    /// What calls from there usually are, where a request does not say; the narrowest network counts.
+    pub usual: Vec<Usual>,
     /// The dial plan.
     pub dial: DialPlan,
     /// Limits of the parser.
@@ -41,7 +43,27 @@ pub struct Site {
     pub idle: Duration,
 }
 
+/// What calls from one network of the edge usually are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Usual {
+    /// The network.
+    pub from: IpNet,
+    /// Their class.
+    pub class: Class,
+    /// Whose they are.
+    pub tenant: Option<Tenant>,
+}
+
 impl Site {
+    /// What calls from an address of the edge usually are.
+    #[must_use]
+    pub fn usual(&self, address: IpAddr) -> Option<&Usual> {
+        self.usual
+            .iter()
+            .filter(|usual| usual.from.contains(&address))
+            .max_by_key(|usual| usual.from.prefix_len())
+    }
+
     /// Whether an address belongs to this region's edge.
     #[must_use]
     pub fn is_edge(&self, address: IpAddr) -> bool {

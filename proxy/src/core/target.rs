@@ -121,11 +121,17 @@ pub fn flow_goal(flow: &Flow, contact: &Uri<'_>, site: &Site) -> Result<Goal, Re
 /// alternatives. Region and path are chosen together: where a device can be reached in several regions, the one with the
 /// best path comes first. What comes from the mesh has been located already, in this region.
 #[must_use]
-pub fn targets(bindings: Vec<Binding>, source: Source, site: &Site, view: &View) -> Vec<Vec<Vec<Target>>> {
+pub fn targets(
+    bindings: Vec<Binding>,
+    source: Source,
+    traffic: &Traffic,
+    site: &Site,
+    view: &View,
+) -> Vec<Vec<Vec<Target>>> {
     let home = site.names.home();
     let score = |region: &Region| match source {
         _ if region == home => Some(f64::INFINITY),
-        Source::Edge => view.table.route(region, &Traffic::voice())?.ranked.first().map(|best| best.score),
+        Source::Edge => view.table.route(region, traffic)?.ranked.first().map(|best| best.score),
         Source::Mesh | Source::Stranger => None,
     };
     let target = |binding: &Binding| target_of(binding, site).ok();

@@ -11,6 +11,7 @@ use super::{
     target::{Goal, Target, edge_of, targets},
 };
 use crate::location::Binding;
+use ringway_router::Traffic;
 use std::time::Instant;
 
 impl Proxy {
@@ -33,8 +34,9 @@ impl Proxy {
             (Asked::Ack { ack, from, source, pops }, Answer::Resolved(found)) => {
                 let peers = edge_of(found, &self.engine.site);
                 let (site, view) = (&self.engine.site, &self.engine.view);
-                let legs =
-                    peers.and_then(|peers| plan(&Target::to(Goal::Edge(peers)), ack.call_id(), site, view));
+                let legs = peers.and_then(|peers| {
+                    plan(&Target::to(Goal::Edge(peers)), ack.call_id(), &Traffic::voice(), site, view)
+                });
                 match legs {
                     Ok(legs) => self.send_ack(&ack, from, source, pops, &legs),
                     Err(_) => self.engine.note(Note::Dropped(Dropped::UnroutableAck)),
@@ -52,13 +54,17 @@ impl Proxy {
         let Some(context) = self.contexts.get_mut(&key) else { return };
         let engine = &mut self.engine;
         let (request, source) = context.request();
+        let traffic = match context.traffic(engine) {
+            Ok(traffic) => traffic,
+            Err(refusal) => return context.refuse(engine, now, &refusal),
+        };
         let is_registered = !bindings.is_empty();
-        let tiers = targets(bindings, source, &engine.site, &engine.view);
+        let tiers = targets(bindings, source, &traffic, &engine.site, &engine.view);
         if !tiers.is_empty() {
             return context.fork(engine, now, tiers);
         }
         let planned = by_dial_plan(request, source, &engine.site).and_then(|target| {
-            let legs = plan(&target, request.call_id(), &engine.site, &engine.view)?;
+            let legs = plan(&target, request.call_id(), &traffic, &engine.site, &engine.view)?;
             Ok((target, legs))
         });
         match planned {

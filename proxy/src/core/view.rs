@@ -1,6 +1,6 @@
 //! What the proxy knows of the world: the route table and its neighbors. Immutable, and swapped as a whole.
 
-use ringway_router::{NodeId, NodeName, Path, Region, RouteTable, Traffic};
+use ringway_router::{NodeId, NodeName, Path, Region, RouteTable};
 use std::{
     collections::{BTreeMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
@@ -54,9 +54,7 @@ impl View {
     /// Whether a request that is out over `path`, by way of the proxy at `first`, may still hope for its answer.
     #[must_use]
     pub fn stands(&self, path: &Path, first: SocketAddr) -> bool {
-        let listed = self.table.route(path.destination(), &Traffic::voice());
-        let listed = listed.is_some_and(|route| route.ranked.iter().any(|ranked| ranked.path == *path));
-        listed && self.standing.contains(&first)
+        self.table.lists(path) && self.standing.contains(&first)
     }
 
     /// Where that very node takes SIP.

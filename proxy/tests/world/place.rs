@@ -76,6 +76,7 @@ impl Place {
         Site {
             names: Names::new(MESH, self.region(), vec![self.proxy()]),
             sockets: Sockets::new(self.proxy(), []),
+            usual: Vec::new(),
             edge: vec![format!("10.{}.1.0/24", self as u8 + 1).parse().unwrap()],
             dial: dial_plan(),
             limits: Limits::default(),

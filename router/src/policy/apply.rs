@@ -52,6 +52,11 @@ impl Policy {
         Slice { class: traffic.class.clone(), rules: 0 }
     }
 
+    /// Whether a rule speaks of called numbers.
+    pub(crate) fn asks_for_numbers(&self) -> bool {
+        false
+    }
+
     /// When the next time window of a rule opens or closes after `at`.
     pub(crate) fn next_turn(&self, _at: Time) -> Option<Time> {
         None

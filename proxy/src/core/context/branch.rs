@@ -109,7 +109,8 @@ impl Context {
     }
 
     pub(super) fn plan(&self, engine: &Engine, b: usize) -> Result<VecDeque<Leg>, Refusal> {
-        plan(&self.branches[b].target, self.request.call_id(), &engine.site, &engine.view)
+        let traffic = self.traffic(engine)?;
+        plan(&self.branches[b].target, self.request.call_id(), &traffic, &engine.site, &engine.view)
     }
 
     /// The target of a branch cannot be reached from here.

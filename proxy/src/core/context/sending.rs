@@ -6,6 +6,7 @@ use crate::core::{
     branch::LoopMark,
     engine::Engine,
     forward::Passage,
+    marks::marks,
     output::{HopSign, Note},
     plan::{Hop, Leg},
 };
@@ -110,12 +111,13 @@ impl Context {
 
     pub(super) fn send(&mut self, engine: &mut Engine, now: Instant, b: usize, mut leg: Leg) {
         let branch = engine.mint.branch(LoopMark::of(self.identity));
-        let mut bytes = self.passage(b, &leg, &branch).apply(&self.request, &engine.site);
+        let marks = self.marks(engine);
+        let mut bytes = self.passage(b, &leg, &branch, &marks).apply(&self.request, &engine.site);
         let mut datagram = None;
         if bytes.len() > DATAGRAM_MAX && leg.to.transport == Transport::Udp && !leg.refuses_streams {
             datagram = Some(Leg { refuses_streams: true, ..leg.clone() });
             leg.to = Peer::new(Transport::Tcp, leg.to.address);
-            bytes = self.passage(b, &leg, &branch).apply(&self.request, &engine.site);
+            bytes = self.passage(b, &leg, &branch, &marks).apply(&self.request, &engine.site);
         }
         let id = engine.layer.request(now, leg.to, &branch, self.request.method(), bytes);
         let n = self.attempts.len();
@@ -131,7 +133,13 @@ impl Context {
         self.note_sent(engine, now, n);
     }
 
-    fn passage<'a>(&'a self, b: usize, leg: &'a Leg, branch: &'a str) -> Passage<'a> {
+    /// What the edges record of it, so that the requests in the dialog are known for what they are.
+    fn marks(&self, engine: &Engine) -> String {
+        let recorded = self.record.then(|| self.traffic(engine).ok()).flatten();
+        recorded.map(|traffic| marks(&traffic, engine.view.table.asks_for_numbers())).unwrap_or_default()
+    }
+
+    fn passage<'a>(&'a self, b: usize, leg: &'a Leg, branch: &'a str, marks: &'a str) -> Passage<'a> {
         let target = &self.branches[b];
         Passage {
             from: self.from,
@@ -139,6 +147,7 @@ impl Context {
             pops: self.pops,
             record: self.record,
             uri: target.target.uri.as_deref(),
+            marks,
             leg,
             branch,
             token: target.token,
