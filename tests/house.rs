@@ -86,8 +86,8 @@ fn every_example_of_a_configuration_is_good() {
 #[test]
 fn an_example_with_a_typo_is_refused_with_its_line() {
     let (_, good) = examples("[node]").swap_remove(0);
-    let line = 1 + good.lines().position(|line| line.starts_with("[edge]")).expect("the example has [edge]");
-    let output = check("typo", &good.replace("[edge]", "[egde]"));
+    let line = 1 + good.lines().position(|line| line.starts_with("[dns]")).expect("the example has [dns]");
+    let output = check("typo", &good.replace("[dns]", "[dsn]"));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && said.contains(&format!("node.toml:{line}:")), "{said}");
 }
