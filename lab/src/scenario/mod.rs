@@ -133,7 +133,11 @@ impl Scenario {
 
     /// The world that it plays in.
     pub fn world(&self) -> WorldSpec {
-        WorldSpec { regions: self.regions.clone(), mesh_domain: self.mesh_domain.clone() }
+        WorldSpec {
+            regions: self.regions.clone(),
+            mesh_domain: self.mesh_domain.clone(),
+            tuning: toml::Table::new(),
+        }
     }
 
     /// The directions that carry calls.

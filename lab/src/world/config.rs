@@ -39,7 +39,21 @@ pub(super) fn node_toml(spec: &WorldSpec, plan: &AddressPlan, region: &str, host
         dial: dial_plan(spec, plan),
         policy: PolicyFile { file: "policy.toml" },
     };
-    toml::to_string(&file).unwrap_or_else(|error| unreachable!("strings and lists make TOML: {error}"))
+    let table = toml::Table::try_from(&file).map(|table| tuned(table, &spec.tuning));
+    let text = table.and_then(|table| toml::to_string(&table));
+    text.unwrap_or_else(|error| unreachable!("strings and lists make TOML: {error}"))
+}
+
+/// One table over another, section by section.
+fn tuned(mut table: toml::Table, tuning: &toml::Table) -> toml::Table {
+    for (key, value) in tuning {
+        let value = match (table.remove(key), value) {
+            (Some(toml::Value::Table(section)), toml::Value::Table(tuning)) => tuned(section, tuning).into(),
+            (_, value) => value.clone(),
+        };
+        table.insert(key.clone(), value);
+    }
+    table
 }
 
 /// The phones of a region, and whom the world adds.
@@ -164,6 +178,7 @@ mod tests {
         let regions = spec.regions.iter().map(|region| (region.name.clone(), region.nodes)).collect();
         let plan = AddressPlan::claim(regions).unwrap();
         let home = plan.octet("us-west-2").unwrap();
+        spec.tuning = "[mesh]\nlisten = \"elsewhere\"\n[router]\nhold_ms = 500".parse().unwrap();
         let text = node_toml(&spec, &plan, "us-west-2", 1);
         let file: toml::Table = text.parse().unwrap();
         let seeds: Vec<&str> =
@@ -176,6 +191,8 @@ mod tests {
         ];
         assert_eq!(seeds, expected);
         assert_eq!(file["node"]["name"].as_str(), Some("w2-1"));
+        assert_eq!(file["mesh"]["listen"].as_str(), Some("elsewhere"), "tuned");
+        assert_eq!(file["router"]["hold_ms"].as_integer(), Some(500));
         assert_eq!(file["node"]["zone"].as_str(), Some("us-west-2a"));
         assert_eq!(file["sip"]["listen"].as_str(), Some(&*format!("127.{home}.0.1:5060")));
         assert_eq!(file["sip"]["socket"][0]["listen"].as_str(), Some(&*format!("127.{home}.0.1:5061")));

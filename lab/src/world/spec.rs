@@ -7,12 +7,14 @@ use serde::Deserialize;
 use crate::address::{FIRST_PHONE, MAX_REGIONS};
 
 /// The regions of a world and what they hold.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct WorldSpec {
     /// In the order of their addresses.
     pub regions: Vec<RegionSpec>,
     /// The name under which regions are SIP names, for instance `lab.ringway.example`.
     pub mesh_domain: String,
+    /// What stands in every node's configuration beside, or instead of, what the world puts there. TOML.
+    pub tuning: toml::Table,
 }
 
 /// One region.
@@ -69,6 +71,7 @@ impl WorldSpec {
                 region("us-east-1", "Virginia", Some("+1703")),
             ],
             mesh_domain: "lab.ringway.example".into(),
+            tuning: toml::Table::new(),
         }
     }
 
