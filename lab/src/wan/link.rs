@@ -59,9 +59,14 @@ impl Link {
         self.model.send_replace(model);
     }
 
-    /// When a datagram sent now arrives; None: never.
-    pub(super) fn datagram(&self, now: Instant) -> Option<Instant> {
-        match lock(&self.datagrams).fate(now) {
+    /// When a datagram that is sent now from that port arrives; None: never.
+    pub(super) fn datagram(&self, now: Instant, source_port: u16) -> Option<Instant> {
+        let mut fates = lock(&self.datagrams);
+        match fates.fate(now) {
+            Fate::Deliver { .. } if fates.model().dead_port == Some(source_port) => {
+                self.count_drop(DropReason::Loss);
+                None
+            }
             Fate::Deliver { after } => Some(now + after),
             Fate::Drop(reason) => {
                 self.count_drop(reason);

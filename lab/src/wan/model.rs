@@ -21,12 +21,23 @@ pub struct LinkModel {
     pub cut: bool,
     /// What a brownout adds to the delay.
     pub extra_delay_ms: f64,
+    /// Datagrams from this UDP source port are lost: one of the parallel ways that the underlay spreads flows over is
+    /// broken.
+    pub dead_port: Option<u16>,
 }
 
 impl Default for LinkModel {
     /// A perfect wire.
     fn default() -> Self {
-        Self { delay_ms: 0.0, jitter_ms: 0.0, loss: 0.0, reorder: 0.0, cut: false, extra_delay_ms: 0.0 }
+        Self {
+            delay_ms: 0.0,
+            jitter_ms: 0.0,
+            loss: 0.0,
+            reorder: 0.0,
+            cut: false,
+            extra_delay_ms: 0.0,
+            dead_port: None,
+        }
     }
 }
 

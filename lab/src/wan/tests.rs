@@ -245,3 +245,14 @@ async fn a_reset_is_passed_on() {
     let error = timeout(LIMIT, west.read(&mut [0; 1])).await.unwrap().unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
 }
+
+#[tokio::test]
+async fn a_dead_port_loses_its_datagrams_and_no_others() {
+    let pair = pair(LinkModel { dead_port: Some(41_234), ..LinkModel::default() }).await;
+    let (dead, lane) = (pair.udp(pair.west, 41_234).await, pair.udp(pair.west, 41_235).await);
+    let east = pair.udp(pair.east, PROBE_PORT).await;
+    dead.send_to(b"lost", pair.east_from_west(PROBE_PORT)).await.unwrap();
+    lane.send_to(b"there", pair.east_from_west(PROBE_PORT)).await.unwrap();
+    assert_eq!(receive(&east).await.0, b"there");
+    assert_eq!(pair.wan.counters("west", "east").unwrap().lost, 1);
+}

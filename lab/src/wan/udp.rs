@@ -65,7 +65,7 @@ impl UdpCarrier {
             return tracing::debug!(%from, at = %at.address(), "a stranger to this region; dropped");
         };
         let Some(link) = self.links.between(at.viewer, at.region) else { return };
-        let Some(due) = link.datagram(clock::now()) else { return };
+        let Some(due) = link.datagram(clock::now(), from.port()) else { return };
         match self.socket(sender) {
             Ok(socket) => {
                 let payload = payload.into();
