@@ -75,7 +75,7 @@ impl Wan {
         model: impl Fn(&str, &str) -> LinkModel,
     ) -> Result<Self, WanError> {
         let links = Arc::new(Links::new(plan, seed, model));
-        let datagrams = UdpCarrier::start(Arc::clone(&links)).map_err(WanError::Start)?;
+        let datagrams = UdpCarrier::start(Arc::clone(&links), plan.clone()).map_err(WanError::Start)?;
         let mut wan = Self { plan: plan.clone(), links, datagrams, streams: JoinSet::new() };
         for (viewer, ..) in plan.numbered() {
             for (region, _, nodes) in plan.numbered().filter(|(region, ..)| *region != viewer) {

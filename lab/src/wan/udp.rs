@@ -17,7 +17,10 @@ use super::{
     link::lock,
     pacer::{Pacer, Parcel},
 };
-use crate::{address::StandIn, clock};
+use crate::{
+    address::{AddressPlan, StandIn},
+    clock,
+};
 
 /// Stand-ins of one world. A region pair needs as many as its senders use ports, so lanes and probes fit by far.
 const MAX_SOCKETS: usize = 4_096;
@@ -29,12 +32,14 @@ pub(super) struct UdpCarrier {
     pacer: Pacer,
     sockets: Mutex<HashMap<SocketAddrV4, Arc<UdpSocket>>>,
     tasks: Mutex<JoinSet<()>>,
+    /// The claim on the addresses: it ends with the last socket, or the next world would find them taken.
+    _plan: AddressPlan,
 }
 
 impl UdpCarrier {
-    pub(super) fn start(links: Arc<Links>) -> io::Result<Arc<Self>> {
+    pub(super) fn start(links: Arc<Links>, plan: AddressPlan) -> io::Result<Arc<Self>> {
         let pacer = Pacer::start()?;
-        Ok(Arc::new(Self { links, pacer, sockets: Mutex::default(), tasks: Mutex::default() }))
+        Ok(Arc::new(Self { links, pacer, sockets: Mutex::default(), tasks: Mutex::default(), _plan: plan }))
     }
 
     /// Ends the receivers; with them goes the last owner of the pacer.
