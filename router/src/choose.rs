@@ -201,8 +201,12 @@ fn gone<'a>(obstacle: &Obstacle, view: &'a View<'_>) -> Move<'a> {
 /// one.
 fn policy_reason(old: &Weighed, new: &Weighed, revision: u64) -> Reason {
     let of = |path: &Weighed, kind: SwayKind| path.terms.sways.iter().find(|sway| sway.kind == kind).cloned();
-    let sway =
-        of(new, SwayKind::Pins).or_else(|| of(old, SwayKind::Avoids)).or_else(|| of(new, SwayKind::Prefers));
+    let left = || {
+        let kinds = [SwayKind::Avoids, SwayKind::AvoidsLinks, SwayKind::Biases, SwayKind::Costs];
+        kinds.into_iter().find_map(|kind| of(old, kind).filter(|sway| sway.r < 0.0))
+    };
+    let taken = || [SwayKind::Prefers, SwayKind::Biases].into_iter().find_map(|kind| of(new, kind));
+    let sway = of(new, SwayKind::Pins).or_else(left).or_else(taken);
     Reason::Policy { revision, sway }
 }
 

@@ -84,7 +84,9 @@ impl From<&Obstacle> for Verdict {
             Obstacle::NoNode(_) => Self::NoNode,
             Obstacle::Unknown(..) | Obstacle::Down(..) | Obstacle::Silent(..) => Self::Down,
             Obstacle::Recovering(..) => Self::Recovering,
-            Obstacle::Forbidden { .. } | Obstacle::TooManyRelays { .. } => Self::Forbidden,
+            Obstacle::Forbidden { .. } | Obstacle::ForbiddenLink { .. } | Obstacle::TooManyRelays { .. } => {
+                Self::Forbidden
+            }
         }
     }
 }

@@ -36,7 +36,7 @@ pub use ids::{Class, InvalidName, NAME_LEN_MAX, NodeId, NodeName, Region, Tenant
 pub use links::LinkState;
 pub use overrides::{Order, Override};
 pub use path::{Detour, InvalidPath, Path, RELAYS_MAX};
-pub use policy::{Objective, Policy, PolicyError, Protect, RULES_MAX};
+pub use policy::{Finding, Objective, Policy, PolicyError, Protect, RULES_MAX, Severity};
 pub use reason::{Obstacle, Reason, Snapshot, Sway, SwayKind};
 pub use report::{
     Cause, DELAY_MS_MAX, HopCounts, LANES_MAX, LINKS_MAX, LaneReport, LinkReport, RefusedReport, Report,

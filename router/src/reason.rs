@@ -83,6 +83,15 @@ pub enum Obstacle {
         /// The rule.
         rule: String,
     },
+    /// A rule forbids a link of it.
+    ForbiddenLink {
+        /// Where the link starts.
+        from: Region,
+        /// Where it leads.
+        to: Region,
+        /// The rule.
+        rule: String,
+    },
     /// It has more relays than a rule allows.
     TooManyRelays {
         /// How many are allowed.
@@ -115,12 +124,18 @@ pub enum SwayKind {
     Prefers,
     /// `pin`
     Pins,
+    /// `avoid_links`
+    AvoidsLinks,
+    /// `bias`
+    Biases,
+    /// `cost_r`
+    Costs,
 }
 
 impl Obstacle {
     /// Whether a rule is in the way, and not the network.
     pub fn is_policy(&self) -> bool {
-        matches!(self, Self::Forbidden { .. } | Self::TooManyRelays { .. })
+        matches!(self, Self::Forbidden { .. } | Self::ForbiddenLink { .. } | Self::TooManyRelays { .. })
     }
 }
 
@@ -180,7 +195,7 @@ impl fmt::Display for Obstacle {
             Self::Recovering(from, to) => {
                 write!(f, "link {from} > {to} is up again, but not for long enough")
             }
-            Self::Forbidden { .. } | Self::TooManyRelays { .. } => {
+            Self::Forbidden { .. } | Self::ForbiddenLink { .. } | Self::TooManyRelays { .. } => {
                 write!(f, "policy {}", Prohibition(self))
             }
         }
@@ -193,11 +208,18 @@ impl fmt::Display for Sway {
             SwayKind::Avoids => "avoids",
             SwayKind::Prefers => "prefers",
             SwayKind::Pins => "pins calls to",
+            SwayKind::AvoidsLinks => "avoids links of this path",
+            SwayKind::Biases => "has a bias on this path",
+            SwayKind::Costs => "counts what this path costs",
         };
-        write!(f, "{verb} {} (\"{}\"", Named(self.relay.as_ref()), self.rule)?;
         match self.kind {
-            SwayKind::Pins => f.write_str(")"),
-            SwayKind::Avoids | SwayKind::Prefers => write!(f, ", {:+.1})", self.r),
+            SwayKind::Pins => write!(f, "{verb} {} (\"{}\")", Named(self.relay.as_ref()), self.rule),
+            SwayKind::Avoids | SwayKind::Prefers => {
+                write!(f, "{verb} {} (\"{}\", {:+.1})", Named(self.relay.as_ref()), self.rule, self.r)
+            }
+            SwayKind::AvoidsLinks | SwayKind::Biases | SwayKind::Costs => {
+                write!(f, "{verb} (\"{}\", {:+.1})", self.rule, self.r)
+            }
         }
     }
 }
@@ -210,6 +232,9 @@ impl fmt::Display for Prohibition<'_> {
         match self.0 {
             Obstacle::Forbidden { relay, rule } => {
                 write!(f, "forbids {} (\"{rule}\")", Named(relay.as_ref()))
+            }
+            Obstacle::ForbiddenLink { from, to, rule } => {
+                write!(f, "forbids link {from} > {to} (\"{rule}\")")
             }
             Obstacle::TooManyRelays { max, rule } => write!(f, "allows {max} relays at most (\"{rule}\")"),
             network => write!(f, "has no part in it: {network}"),

@@ -181,7 +181,8 @@ impl<'a> Scene<'a> {
     /// Whether the policy has just begun to speak differently of this path.
     fn policy_moved(&self, path: &Path, slice: &Slice, constraints: &Constraints<'_>) -> bool {
         self.replaced.is_some_and(|replaced| {
-            let before = replaced.between(path.source(), path.destination(), self.occasion(slice));
+            let slice = self.policy.slice_before(replaced, slice);
+            let before = replaced.between(path.source(), path.destination(), self.occasion(&slice));
             let blocked = |obstacle: Option<Obstacle>| obstacle.is_some();
             let (was, is) = (before.terms(path), constraints.terms(path));
             (was.total_r, was.pinned) != (is.total_r, is.pinned)

@@ -40,6 +40,8 @@ pub(crate) struct Weighed {
 /// What a policy means for every region of the graph, worked out once before the scan. Each tendency of the
 /// rules has a bit, so that it counts once a path.
 struct Masks {
+    /// Points of R for each link, `None` where it is forbidden; empty when no rule speaks of links.
+    links_r: Vec<Option<f64>>,
     allowed: Vec<bool>,
     bits: Vec<u128>,
     direct_bits: u128,
@@ -124,16 +126,18 @@ impl Weigher<'_> {
             (0..graph.len()).filter(|r| *r != s && *r != d && masks.allowed[*r]).collect();
         let relays_max = constraints.relays_max();
 
-        if let Some(run) = Run::START.over(graph.hop(s, d)) {
-            self.offer(shortlist, Chain::direct(), &run, masks.terms_r(masks.direct_bits));
+        if let (Some(run), Some(link_r)) = (Run::START.over(graph.hop(s, d)), masks.link_r(s, d)) {
+            self.offer(shortlist, Chain::direct(), &run, masks.terms_r(masks.direct_bits) + link_r);
         }
         if relays_max == 0 {
             return;
         }
         for &a in &relays {
-            let Some(to_a) = Run::START.over(graph.hop(s, a)) else { continue };
-            if let Some(run) = to_a.over(graph.hop(a, d)) {
-                self.offer(shortlist, Chain::one(a), &run, masks.terms_r(masks.bits[a]));
+            let (Some(to_a), Some(to_a_r)) = (Run::START.over(graph.hop(s, a)), masks.link_r(s, a)) else {
+                continue;
+            };
+            if let (Some(run), Some(link_r)) = (to_a.over(graph.hop(a, d)), masks.link_r(a, d)) {
+                self.offer(shortlist, Chain::one(a), &run, masks.terms_r(masks.bits[a]) + to_a_r + link_r);
             }
             if relays_max == 1 {
                 continue;
@@ -142,8 +146,9 @@ impl Weigher<'_> {
                 let Some(run) = to_a.over(graph.hop(a, b)).and_then(|run| run.over(graph.hop(b, d))) else {
                     continue;
                 };
+                let (Some(ab_r), Some(bd_r)) = (masks.link_r(a, b), masks.link_r(b, d)) else { continue };
                 let terms_r = masks.terms_r(masks.bits[a] | masks.bits[b]);
-                self.offer(shortlist, Chain::two(a, b), &run, terms_r);
+                self.offer(shortlist, Chain::two(a, b), &run, terms_r + to_a_r + ab_r + bd_r);
             }
         }
     }
@@ -249,7 +254,16 @@ impl Masks {
             let meant = tendencies.iter().enumerate().filter(|(_, tendency)| tendency.means(relay));
             meant.fold(0_u128, |bits, (i, _)| bits | 1 << i)
         };
+        let mut links_r = Vec::new();
+        if constraints.speaks_of_links() {
+            for from in graph.regions() {
+                links_r.extend(graph.regions().map(|to| {
+                    constraints.forbids_link(from, to).is_none().then(|| constraints.link_r(from, to))
+                }));
+            }
+        }
         Self {
+            links_r,
             allowed: (0..graph.len())
                 .map(|i| graph.is_live(i) && constraints.forbids(Some(graph.region(i))).is_none())
                 .collect(),
@@ -257,6 +271,11 @@ impl Masks {
             direct_bits: bits(None),
             weights_r: tendencies.iter().map(|tendency| tendency.r).collect(),
         }
+    }
+
+    /// `None`: the link is forbidden.
+    fn link_r(&self, from: usize, to: usize) -> Option<f64> {
+        if self.links_r.is_empty() { Some(0.0) } else { self.links_r[from * self.allowed.len() + to] }
     }
 
     fn terms_r(&self, mut bits: u128) -> f64 {

@@ -1,24 +1,30 @@
 //! What a policy has to say about the paths between two regions.
 
-use super::{Objective, Policy, Protect, Rule, Word};
+use super::{Action, Biased, Cost, LinkWord, Objective, Policy, Protect, Rule, Word};
 use crate::{
-    Class, Path, Region, Slice, Time, Traffic,
+    Path, Region, Slice, Time,
     path::RELAYS_MAX,
     reason::{Obstacle, Sway, SwayKind},
 };
 
 /// The rules that apply between one source and one destination.
 pub(crate) struct Constraints<'a> {
+    ends: (Region, Region),
     rules: Vec<&'a Rule>,
+    /// Those of them that speak of links one by one, biases among them.
+    of_links: Vec<&'a Rule>,
     /// The relay chain that calls are pinned to, and the rule that says so.
     pub(crate) pin: Option<(&'a [Region], &'a Rule)>,
     max_relays: Option<(usize, &'a Rule)>,
+    costs: &'a [Cost],
+    /// Points of R for a dollar a gigabyte, the sum of what each rule says.
+    cost_r: f64,
 }
 
 /// What the rules add to the score of a path.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Terms {
-    /// Points of R, the sum of what each rule gives.
+    /// Points of R, the sum of what each rule gives, [`link_r`](Constraints::link_r) of every link included.
     pub(crate) total_r: f64,
     /// Whether a rule pins calls to exactly this path.
     pub(crate) pinned: bool,
@@ -42,37 +48,37 @@ pub(crate) struct Occasion<'a> {
 }
 
 impl Policy {
-    /// Every slice that calls of these classes can fall into, in order. Never empty.
-    pub(crate) fn slices(&self, classes: &[Class]) -> Vec<Slice> {
-        classes.iter().map(|class| Slice { class: class.clone(), rules: 0 }).collect()
-    }
-
-    /// The slice of one call.
-    pub(crate) fn slice_of(&self, traffic: &Traffic) -> Slice {
-        Slice { class: traffic.class.clone(), rules: 0 }
-    }
-
-    /// Whether a rule speaks of called numbers.
-    pub(crate) fn asks_for_numbers(&self) -> bool {
-        false
-    }
-
-    /// When the next time window of a rule opens or closes after `at`.
-    pub(crate) fn next_turn(&self, _at: Time) -> Option<Time> {
-        None
-    }
-
     /// What applies between these two regions.
-    pub(crate) fn between(&self, from: &Region, to: &Region, _occasion: Occasion<'_>) -> Constraints<'_> {
-        let rules: Vec<&Rule> = self.rules.iter().filter(|rule| rule.matches(from, to)).collect();
-        // Of several pins and limits the last one holds.
-        let pin = rules.iter().rev().find_map(|rule| Some((rule.pin.as_deref()?, *rule)));
-        let max_relays = rules.iter().rev().find_map(|rule| Some((rule.max_relays?, *rule)));
-        Constraints { rules, pin, max_relays }
+    pub(crate) fn between(&self, from: &Region, to: &Region, occasion: Occasion<'_>) -> Constraints<'_> {
+        let Occasion { slice, at } = occasion;
+        let speaks = |(i, rule): &(usize, &Rule)| {
+            let bit = 1 << i;
+            (self.conditional & bit == 0 || slice.rules & bit != 0)
+                && rule.scope.holds(at)
+                && rule.scope.joins(from, to)
+        };
+        let rules: Vec<&Rule> = self.rules.iter().enumerate().filter(speaks).map(|(_, rule)| rule).collect();
+        Constraints::gathered(rules, &self.costs, (from, to))
     }
 }
 
 impl<'a> Constraints<'a> {
+    /// What those of the rules say that are about these two regions, whatever else they ask.
+    pub(super) fn of(rules: &[&'a Rule], costs: &'a [Cost], (from, to): (&Region, &Region)) -> Self {
+        let joining = rules.iter().copied().filter(|rule| rule.scope.joins(from, to)).collect();
+        Self::gathered(joining, costs, (from, to))
+    }
+
+    fn gathered(rules: Vec<&'a Rule>, costs: &'a [Cost], (from, to): (&Region, &Region)) -> Self {
+        // Of several pins and limits the last one holds.
+        let pin = rules.iter().rev().find_map(|rule| Some((rule.action.pin.as_deref()?, *rule)));
+        let max_relays = rules.iter().rev().find_map(|rule| Some((rule.action.max_relays?, *rule)));
+        let of_links = rules.iter().copied().filter(|rule| rule.action.speaks_of_links()).collect();
+        let cost_r = rules.iter().map(|rule| rule.action.cost_r).sum();
+        let ends = (from.clone(), to.clone());
+        Self { ends, rules, of_links, pin, max_relays, costs, cost_r }
+    }
+
     /// The most relays that are allowed.
     pub(crate) fn relays_max(&self) -> usize {
         self.max_relays.map_or(RELAYS_MAX, |(max, _)| max)
@@ -80,28 +86,59 @@ impl<'a> Constraints<'a> {
 
     /// The rule that forbids this relay, or with `None` the direct path.
     pub(crate) fn forbids(&self, relay: Option<&Region>) -> Option<&'a Rule> {
-        self.rules.iter().copied().find(|rule| rule.forbid.iter().any(|word| word.means(relay)))
+        self.rules.iter().copied().find(|rule| rule.action.forbid.iter().any(|word| word.means(relay)))
+    }
+
+    /// Whether links have to be asked for one by one: otherwise none is forbidden, and `link_r` is zero for all.
+    pub(crate) fn speaks_of_links(&self) -> bool {
+        !self.of_links.is_empty() || self.cost_r > 0.0
     }
 
     /// The rule that forbids this link.
-    pub(crate) fn forbids_link(&self, _from: &Region, _to: &Region) -> Option<&'a Rule> {
-        None
+    pub(crate) fn forbids_link(&self, from: &Region, to: &Region) -> Option<&'a Rule> {
+        self.of_links.iter().copied().find(|rule| any(&rule.action.forbid_links, from, to))
     }
 
     /// What the rules and the cost of traffic add to a path for each time that it uses this link, points of R; mostly
-    /// below zero.
-    pub(crate) fn link_r(&self, _from: &Region, _to: &Region) -> f64 {
-        0.0
+    /// below zero. What a rule says of a relay by `bias` counts for the link that leads to the relay, and what it says of
+    /// `direct` for the link that is the direct path.
+    pub(crate) fn link_r(&self, from: &Region, to: &Region) -> f64 {
+        let of_rules: f64 = self
+            .of_links
+            .iter()
+            .map(|rule| self.avoided_r(rule, from, to) + self.bias_r(rule, from, to))
+            .sum();
+        of_rules - if self.cost_r > 0.0 { self.cost_r * self.usd_per_gb(from, to) } else { 0.0 }
     }
 
-    /// When packets and requests go over two paths.
+    /// When packets and requests go over two paths. Of several rules the last one holds.
     pub(crate) fn protect(&self) -> Protect {
-        Protect::OnSuspicion
+        self.rules.iter().rev().find_map(|rule| rule.action.protect).unwrap_or_default()
     }
 
-    /// What paths are compared by.
+    /// What paths are compared by. Of several rules the last one holds.
     pub(crate) fn objective(&self) -> Objective {
-        Objective::Quality
+        self.rules.iter().rev().find_map(|rule| rule.action.objective).unwrap_or_default()
+    }
+
+    /// What a gigabyte over this link costs, in dollars.
+    pub(crate) fn usd_per_gb(&self, from: &Region, to: &Region) -> f64 {
+        self.costs.iter().rev().find(|cost| cost.links.means(from, to)).map_or(0.0, |cost| cost.usd_per_gb)
+    }
+
+    /// Whether others mean the same for every path, whatever their rules are called.
+    pub(crate) fn same_as(&self, other: &Constraints<'_>) -> bool {
+        let actions = |constraints: &Constraints<'a>| {
+            constraints.rules.iter().map(|rule| &rule.action).collect::<Vec<_>>()
+        };
+        let priced = self.cost_r > 0.0 || self.objective() == Objective::Cost;
+        actions(self) == other.rules.iter().map(|rule| &rule.action).collect::<Vec<_>>()
+            && (!priced || self.costs == other.costs)
+    }
+
+    /// The rules that may take paths away.
+    pub(crate) fn prohibitions(&self) -> impl Iterator<Item = &'a Rule> {
+        self.rules.iter().copied().filter(|rule| rule.action.prohibits())
     }
 
     /// Why the rules keep calls off this path, if they do.
@@ -115,15 +152,26 @@ impl<'a> Constraints<'a> {
         {
             return Some(Obstacle::TooManyRelays { max, rule: rule.name.clone() });
         }
-        if path.is_direct() { forbidden(None) } else { path.relays().iter().find_map(|r| forbidden(Some(r))) }
+        let relay = if path.is_direct() {
+            forbidden(None)
+        } else {
+            path.relays().iter().find_map(|r| forbidden(Some(r)))
+        };
+        relay.or_else(|| {
+            path.hops().find_map(|(from, to)| {
+                let rule = self.forbids_link(from, to)?.name.clone();
+                Some(Obstacle::ForbiddenLink { from: from.clone(), to: to.clone(), rule })
+            })
+        })
     }
 
-    /// Everything that may add to a score. The scorer gives each a bit: a rule counts once a path, however
-    /// many of the relays it names are on it.
+    /// What may add to a score by the relays of a path. The scorer gives each a bit: a rule counts once a path,
+    /// however many of the relays it names are on it.
     pub(crate) fn tendencies(&self) -> impl Iterator<Item = Tendency<'a>> {
         self.rules.iter().flat_map(|rule| {
-            let avoid = Tendency { words: &rule.avoid, r: -rule.avoid_r, kind: SwayKind::Avoids, rule };
-            let prefer = Tendency { words: &rule.prefer, r: rule.prefer_r, kind: SwayKind::Prefers, rule };
+            let Action { avoid, avoid_r, prefer, prefer_r, .. } = &rule.action;
+            let avoid = Tendency { words: avoid, r: -avoid_r, kind: SwayKind::Avoids, rule };
+            let prefer = Tendency { words: prefer, r: *prefer_r, kind: SwayKind::Prefers, rule };
             [avoid, prefer].into_iter().filter(|tendency| !tendency.words.is_empty())
         })
     }
@@ -135,23 +183,69 @@ impl<'a> Constraints<'a> {
             let relays = path.relays();
             let meant = relays.iter().find(|relay| tendency.means(Some(relay)));
             if meant.is_some() || (path.is_direct() && tendency.means(None)) {
-                terms.total_r += tendency.r;
-                terms.sways.push(Sway {
-                    kind: tendency.kind,
-                    relay: meant.cloned(),
-                    rule: tendency.rule.name.clone(),
-                    r: tendency.r,
-                });
+                terms.sways.push(tendency.rule.sway(tendency.kind, meant, tendency.r));
             }
         }
+        if self.speaks_of_links() {
+            terms.sways.extend(self.of_hops(path));
+        }
+        terms.total_r = terms.sways.iter().map(|sway| sway.r).sum();
         if let Some((relays, rule)) = self.pin
             && relays == path.relays()
         {
             terms.pinned = true;
-            let (relay, rule) = (relays.first().cloned(), rule.name.clone());
-            terms.sways.push(Sway { kind: SwayKind::Pins, relay, rule, r: 0.0 });
+            terms.sways.push(rule.sway(SwayKind::Pins, relays.first(), 0.0));
         }
         terms
+    }
+
+    /// The same points as the sum of `link_r`, by the rules that give them.
+    fn of_hops(&self, path: &Path) -> Vec<Sway> {
+        let over =
+            |r: &dyn Fn(&Region, &Region) -> f64| path.hops().map(|(from, to)| r(from, to)).sum::<f64>();
+        let mut sways = Vec::new();
+        for rule in &self.of_links {
+            let avoided_r = over(&|from, to| self.avoided_r(rule, from, to));
+            let bias_r = over(&|from, to| self.bias_r(rule, from, to));
+            sways.push(rule.sway(SwayKind::AvoidsLinks, None, avoided_r));
+            sways.push(rule.sway(SwayKind::Biases, None, bias_r));
+        }
+        for rule in self.rules.iter().filter(|rule| rule.action.cost_r > 0.0) {
+            let usd = over(&|from, to| self.usd_per_gb(from, to));
+            sways.push(rule.sway(SwayKind::Costs, None, -rule.action.cost_r * usd));
+        }
+        sways.retain(|sway| sway.r != 0.0);
+        sways
+    }
+
+    fn avoided_r(&self, rule: &Rule, from: &Region, to: &Region) -> f64 {
+        if any(&rule.action.avoid_links, from, to) { -rule.action.avoid_r } else { 0.0 }
+    }
+
+    fn bias_r(&self, rule: &Rule, from: &Region, to: &Region) -> f64 {
+        let (source, destination) = &self.ends;
+        let means = |on: &Biased| match on {
+            Biased::Link(word) => word.means(from, to),
+            Biased::Relay(word) if to == destination => from == source && word.means(None),
+            Biased::Relay(word) => word.means(Some(to)),
+        };
+        rule.action.bias.iter().filter(|bias| means(&bias.on)).map(|bias| bias.r).sum()
+    }
+}
+
+impl Rule {
+    fn sway(&self, kind: SwayKind, relay: Option<&Region>, r: f64) -> Sway {
+        Sway { kind, relay: relay.cloned(), rule: self.name.clone(), r }
+    }
+}
+
+impl Action {
+    fn speaks_of_links(&self) -> bool {
+        !self.forbid_links.is_empty() || !self.avoid_links.is_empty() || !self.bias.is_empty()
+    }
+
+    pub(super) fn prohibits(&self) -> bool {
+        !self.forbid.is_empty() || !self.forbid_links.is_empty() || self.max_relays.is_some()
     }
 }
 
@@ -160,4 +254,8 @@ impl Tendency<'_> {
     pub(crate) fn means(&self, relay: Option<&Region>) -> bool {
         self.words.iter().any(|word| word.means(relay))
     }
+}
+
+fn any(words: &[LinkWord], from: &Region, to: &Region) -> bool {
+    words.iter().any(|word| word.means(from, to))
 }

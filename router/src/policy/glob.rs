@@ -19,6 +19,17 @@ impl Glob {
         Self("*".to_owned())
     }
 
+    /// Whether it is the name of one region.
+    pub(crate) fn is_literal(&self) -> bool {
+        !self.0.contains(['*', '?'])
+    }
+
+    /// Whether it is known to mean every region that another pattern means.
+    pub(crate) fn covers(&self, other: &str) -> bool {
+        // A star stands for whatever wildcards the other has; anything finer than that is not looked at.
+        self.0 == "*" || self.0 == other || (!other.contains(['*', '?']) && self.matches(other))
+    }
+
     /// Whether the whole name fits the pattern.
     pub(crate) fn matches(&self, name: &str) -> bool {
         let (pattern, name) = (self.0.as_bytes(), name.as_bytes());

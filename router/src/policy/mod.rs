@@ -8,28 +8,43 @@
 //! match = { from = "us-west-*", to = "us-east-*" }   # globs; what is left out matches all
 //! both_ways = true                   # also from "to" to "from"; false when left out
 //! forbid = ["us-east-2"]             # never over these
+//! forbid_links = ["us-west-2 > us-east-1"]    # never over these; "<>" for both ways
 //! avoid = ["us-east-2"]              # avoid_r points of R less (30) over these
+//! avoid_links = ["us-west-* <> us-east-2"]    # likewise, for each of them on the path
 //! prefer = ["us-west-1"]             # prefer_r points of R more (10) over these
+//! bias = { us-east-2 = -4.5, "us-west-1 > us-east-1" = 2 }   # points of R for each on the path
 //! pin = ["us-east-2"]                # over exactly these relays while that path is up
 //! max_relays = 1                     # 0 to 2
+//! protect = "always"                 # two paths at once: "never", "on-suspicion" or "always"
+//! objective = "delay"                # what paths are compared by: "quality", "delay" or "cost"
 //! ```
-//! `forbid`, `avoid` and `prefer` name relays, by glob; `"direct"` means the path without one. Rules apply
-//! in order: terms and prohibitions add up, of several pins and relay limits the last one holds.
+//! `forbid`, `avoid`, `prefer` and `bias` name relays, by glob; `"direct"` means the path without one. Rules apply
+//! in order: terms and prohibitions add up, of several pins, limits, protections and objectives the last one holds.
+//! A `match` may also ask for `class`, `tenant`, `called` and `when`; docs/policies.md is the reference.
 
 mod apply;
+mod check;
 mod glob;
+mod links;
 mod parse;
+mod scope;
+mod slices;
 #[cfg(test)]
 mod tests;
+mod when;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Region;
+use crate::{Region, Time};
 pub(crate) use apply::{Constraints, Occasion, Terms};
+pub use check::{Finding, Severity};
 use glob::Glob;
+use links::{Cost, LinkWord};
 pub use parse::PolicyError;
+use scope::{Asked, Scope, TenantWord};
+pub(crate) use slices::{Kind, kinds};
 
 /// The most rules in a document: as many as the scorer has bits for.
 pub const RULES_MAX: usize = 64;
@@ -40,24 +55,53 @@ pub const RULES_MAX: usize = 64;
 pub struct Policy {
     /// Grows with every document; zero for "no policy".
     pub revision: u64,
-    rules: Vec<Rule>,
+    pub(crate) rules: Vec<Rule>,
+    costs: Vec<Cost>,
+    /// One bit for each rule that asks something of the call itself.
+    conditional: u64,
+    /// Which of those calls can meet together, in order.
+    mixtures: Vec<slices::Mixture>,
     document: String,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Rule {
     pub(crate) name: String,
-    from: Glob,
-    to: Glob,
-    both_ways: bool,
+    scope: Scope,
+    action: Action,
+}
+
+/// What a rule does about the calls that it fits.
+#[derive(Clone, Debug, PartialEq)]
+struct Action {
     forbid: Vec<Word>,
+    forbid_links: Vec<LinkWord>,
     avoid: Vec<Word>,
+    avoid_links: Vec<LinkWord>,
     avoid_r: f64,
     prefer: Vec<Word>,
     prefer_r: f64,
+    bias: Vec<Bias>,
     /// No relay: pinned to the direct path.
     pin: Option<Vec<Region>>,
     max_relays: Option<usize>,
+    /// Points of R for a dollar a gigabyte; zero: cost does not count.
+    cost_r: f64,
+    protect: Option<Protect>,
+    objective: Option<Objective>,
+}
+
+/// One entry of `bias`.
+#[derive(Clone, Debug, PartialEq)]
+struct Bias {
+    on: Biased,
+    r: f64,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Biased {
+    Relay(Word),
+    Link(LinkWord),
 }
 
 /// When packets and requests go over two paths at once.
@@ -96,7 +140,14 @@ enum Word {
 impl Policy {
     /// No policy at all: revision 0.
     pub fn empty() -> Self {
-        Self { revision: 0, rules: Vec::new(), document: String::new() }
+        Self {
+            revision: 0,
+            rules: Vec::new(),
+            costs: Vec::new(),
+            conditional: 0,
+            mixtures: vec![(None, 0)],
+            document: String::new(),
+        }
     }
 
     /// Reads a policy document.
@@ -104,8 +155,10 @@ impl Policy {
     /// # Errors
     /// The first thing wrong with it, with line, column, key and reason.
     pub fn parse(document: &str) -> Result<Self, PolicyError> {
-        let (revision, rules) = parse::parse(document)?;
-        Ok(Self { revision, rules, document: document.to_owned() })
+        let parse::Parsed { revision, rules, costs, mixtures } = parse::parse(document)?;
+        let asking = rules.iter().enumerate().filter(|(_, rule)| !rule.scope.asked.is_nothing());
+        let conditional = asking.fold(0, |bits, (i, _)| bits | 1 << i);
+        Ok(Self { revision, rules, costs, conditional, mixtures, document: document.to_owned() })
     }
 
     /// The document exactly as it was given.
@@ -120,31 +173,19 @@ impl Policy {
         format!("{:016x}", self.document.bytes().fold(0xcbf2_9ce4_8422_2325, step))
     }
 
-    /// What is legal but probably not meant: names and globs that fit none of the known regions.
-    pub fn warnings<'a>(&self, known: impl IntoIterator<Item = &'a Region>) -> Vec<String> {
-        let known: Vec<&Region> = known.into_iter().collect();
-        let mut warnings = Vec::new();
-        for rule in &self.rules {
-            let mut warn = |key: &str, pattern: &dyn fmt::Display, fits: bool| {
-                if !fits {
-                    warnings.push(format!("{:?}: {key} \"{pattern}\" fits no known region", rule.name));
-                }
-            };
-            let fits = |glob: &Glob| known.iter().any(|region| glob.matches(region.as_str()));
-            warn("from", &rule.from, fits(&rule.from));
-            warn("to", &rule.to, fits(&rule.to));
-            for (key, words) in [("forbid", &rule.forbid), ("avoid", &rule.avoid), ("prefer", &rule.prefer)] {
-                for word in words {
-                    if let Word::Relay(glob) = word {
-                        warn(key, glob, fits(glob));
-                    }
-                }
-            }
-            for relay in rule.pin.iter().flatten() {
-                warn("pin", relay, known.contains(&relay));
-            }
-        }
-        warnings
+    /// What a gigabyte over this link costs, in dollars. Of several entries the last one holds; none: nothing.
+    pub fn usd_per_gb(&self, from: &Region, to: &Region) -> f64 {
+        self.costs.iter().rev().find(|cost| cost.links.means(from, to)).map_or(0.0, |cost| cost.usd_per_gb)
+    }
+
+    /// Whether it has a cost table.
+    pub fn has_costs(&self) -> bool {
+        !self.costs.is_empty()
+    }
+
+    /// When the next time window of a rule opens or closes after `at`.
+    pub(crate) fn next_turn(&self, at: Time) -> Option<Time> {
+        self.rules.iter().filter_map(|rule| rule.scope.when?.next_turn(at)).min()
     }
 }
 
@@ -168,14 +209,6 @@ impl From<Policy> for String {
     }
 }
 
-impl Rule {
-    fn matches(&self, from: &Region, to: &Region) -> bool {
-        let fits =
-            |from: &Region, to: &Region| self.from.matches(from.as_str()) && self.to.matches(to.as_str());
-        fits(from, to) || (self.both_ways && fits(to, from))
-    }
-}
-
 impl Word {
     /// Whether the word means this relay, or with `None` the direct path.
     fn means(&self, relay: Option<&Region>) -> bool {
@@ -183,6 +216,15 @@ impl Word {
             (Self::Direct, None) => true,
             (Self::Relay(glob), Some(relay)) => glob.matches(relay.as_str()),
             (Self::Direct, Some(_)) | (Self::Relay(_), None) => false,
+        }
+    }
+}
+
+impl fmt::Display for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Direct => f.write_str("direct"),
+            Self::Relay(glob) => glob.fmt(f),
         }
     }
 }

@@ -1,7 +1,11 @@
-//! Documents that are refused, with their place; and what the good ones do.
+//! What good documents do; next door, what is refused, when rules hold, and which calls they tell apart.
+
+mod checks;
+mod refusals;
+mod slicing;
 
 use super::*;
-use crate::{Path, Slice, Time, reason::Obstacle};
+use crate::{Path, Slice, reason::Obstacle};
 
 fn region(name: &str) -> Region {
     name.parse().unwrap()
@@ -29,56 +33,6 @@ fn obstacle(policy: &Policy, regions: &str) -> Option<Obstacle> {
 fn terms(policy: &Policy, regions: &str) -> Terms {
     let path = path(regions);
     between(policy, &path).terms(&path)
-}
-
-#[test]
-fn bad_documents_are_refused_with_line_column_key_and_reason() {
-    let table = [
-        ("", (1, 1, "revision"), "missing field"),
-        ("revision = 0", (1, 12, "revision"), "start at 1"),
-        ("revision = -1", (1, 12, "revision"), "invalid value"),
-        ("revision = \"7\"", (1, 12, "revision"), "invalid type: string"),
-        ("revision = 1\nrevison = 2", (2, 1, "revison"), "unknown field"),
-        ("revision = 1\n[[rule]]\nforbidd = [\"a\"]", (3, 1, "forbidd"), "unknown field"),
-        ("revision = 1\n[[rule]]\nforbid = \"a\"", (3, 10, "forbid"), "invalid type"),
-        ("revision = 1\n[[rule]]\nforbid = [\"a\",\n  7]", (4, 3, "forbid"), "invalid type: integer"),
-        ("revision = 1\n[[rule]]\nforbid = []", (3, 10, "forbid"), "empty list"),
-        ("revision = 1\n[[rule]]\nforbid = [\"US-East\"]", (3, 11, "forbid"), "no region"),
-        ("revision = 1\n[[rule]]\nmatch = { form = \"a\" }\npin = [\"a\"]", (3, 11, "form"), "unknown field"),
-        ("revision = 1\n[[rule]]\nmatch = { from = \"a b\" }\npin = [\"a\"]", (3, 18, "from"), "no region"),
-        ("revision = 1\n\n[[rule]]\nname = \"idle\"", (3, 1, "rule"), "does nothing"),
-        ("revision = 1\n[[rule]]\nname = \"\"\npin = [\"a\"]", (3, 8, "name"), "1 to 80"),
-        ("revision = 1\n[[rule]]\npin = [\"a\"]\nforbid = [\"a\"]", (3, 8, "pin"), "also in forbid"),
-        ("revision = 1\n[[rule]]\npin = [\"us-a\"]\nforbid = [\"us-*\"]", (3, 8, "pin"), "also in forbid"),
-        ("revision = 1\n[[rule]]\nprefer = [\"a\"]\navoid = [\"a\"]", (3, 11, "prefer"), "also in avoid"),
-        ("revision = 1\n[[rule]]\npin = [\"a\", \"b\", \"c\"]", (3, 7, "pin"), "3 relays, not 1 to 2"),
-        ("revision = 1\n[[rule]]\npin = [\"a\", \"a\"]", (3, 13, "pin"), "a loop"),
-        ("revision = 1\n[[rule]]\npin = [\"direct\", \"a\"]", (3, 8, "pin"), "stands alone"),
-        ("revision = 1\n[[rule]]\npin = [\"us-*\"]", (3, 8, "pin"), "no globs"),
-        ("revision = 1\n[[rule]]\npin = [\"a\", \"b\"]\nmax_relays = 1", (3, 7, "pin"), "max_relays is 1"),
-        ("revision = 1\n[[rule]]\nmax_relays = 3", (3, 14, "max_relays"), "3, not 0 to 2"),
-        ("revision = 1\n[[rule]]\navoid = [\"a\"]\navoid_r = nan", (4, 11, "avoid_r"), "points of R"),
-        ("revision = 1\n[[rule]]\navoid = [\"a\"]\navoid_r = -3", (4, 11, "avoid_r"), "points of R"),
-        ("revision = 1\n[[rule]]\nforbid = [\"a\"]\nprefer_r = 5", (4, 12, "prefer_r"), "without prefer"),
-    ];
-    for (document, (line, column, key), reason) in table {
-        let error = Policy::parse(document).unwrap_err();
-        assert_eq!(
-            (error.line, error.column, error.key.as_str()),
-            (line, column, key),
-            "{document}\n{error}"
-        );
-        assert!(error.reason.contains(reason), "{document}\n{error}");
-    }
-}
-
-#[test]
-fn text_that_is_no_toml_has_a_place_too() {
-    let error = Policy::parse("revision = 1\n[[rule\n").unwrap_err();
-    assert_eq!(error.line, 2, "{error}");
-    let many = format!("revision = 1\n{}", "[[rule]]\nmax_relays = 1\n".repeat(RULES_MAX + 1));
-    let error = Policy::parse(&many).unwrap_err();
-    assert_eq!((error.line, error.reason.as_str()), (2 + 2 * RULES_MAX, "more than 64 rules"));
 }
 
 #[test]
@@ -158,19 +112,103 @@ fn the_document_stays_as_it_was_and_its_digest_is_stable() {
 
 #[test]
 fn the_example_of_the_documentation_is_good() {
-    let module = include_str!("mod.rs");
+    let module = include_str!("../mod.rs");
     let (_, rest) = module.split_once("//! ```toml\n").unwrap();
     let (example, _) = rest.split_once("//! ```\n").unwrap();
     // The example shows every key at once; as one rule it would contradict itself.
     let lines: Vec<&str> = example.lines().map(|line| line.trim_start_matches("//!").trim()).collect();
-    let action =
-        |line: &&str| ["forbid", "avoid", "prefer", "pin", "max_relays"].iter().any(|a| line.starts_with(a));
-    let head: Vec<&str> = lines.iter().copied().filter(|line| !action(line)).collect();
-    let actions: Vec<&str> = lines.iter().copied().filter(action).collect();
-    assert_eq!(actions.len(), 5);
+    let (head, actions): (Vec<&str>, Vec<&str>) = lines.into_iter().partition(|line| {
+        ["revision", "[[rule", "name", "match", "both_ways"].iter().any(|key| line.starts_with(key))
+            || line.is_empty()
+    });
+    assert_eq!(actions.len(), 10);
     for action in actions {
         let policy = Policy::parse(&format!("{}\n{action}", head.join("\n"))).unwrap();
         assert_eq!((policy.revision, policy.rules[0].name.as_str()), (7, "keep out of Ohio"));
-        assert!(policy.rules[0].both_ways);
+        assert!(policy.rules[0].scope.both_ways);
     }
+}
+
+#[test]
+fn links_are_forbidden_one_way_or_both() {
+    let policy = rule("forbid_links = [\"a > c\", \"c <> d\"]");
+    let table = [
+        ("a b", false),
+        ("a c b", true),
+        ("c a b", false),
+        ("b d c a", true),
+        ("b c d a", true),
+        ("a d b", false),
+    ];
+    for (regions, forbidden) in table {
+        assert_eq!(obstacle(&policy, regions).is_some(), forbidden, "{regions}");
+    }
+    assert_eq!(obstacle(&policy, "a c b").unwrap().to_string(), "policy forbids link a > c (\"r\")");
+}
+
+#[test]
+fn avoided_links_count_each_and_biases_too() {
+    let policy = rule(
+        "avoid_links = [\"us-* > us-*\"]\navoid_r = 4\n\
+         bias = { us-1 = -2, \"us-2 > b\" = 0.5, direct = 7, b = 50 }",
+    );
+    let table =
+        [("us-1 us-2 b", -4.0 + 0.5), ("a us-1 b", -2.0), ("a us-1 us-2 b", -2.0 - 4.0 + 0.5), ("a b", 7.0)];
+    for (regions, r) in table {
+        // What is said of a relay is not said of the ends.
+        assert_eq!(terms(&policy, regions).total_r, r, "{regions}");
+    }
+}
+
+#[test]
+fn what_the_links_add_up_to_is_what_the_path_is_told() {
+    let policy = Policy::parse(
+        "revision = 1\n[[cost]]\nusd_per_gb = 0.02\n[[cost]]\nfrom = \"a\"\nusd_per_gb = 0.09\n\
+         [[rule]]\nbias = { c = 3, direct = -1 }\ncost_r = 50\n[[rule]]\navoid_links = [\"c > b\"]\ncost_r = 10",
+    )
+    .unwrap();
+    for regions in ["a b", "a c b", "a c d b", "a d c b"] {
+        let path = path(regions);
+        let constraints = between(&policy, &path);
+        let sum: f64 = path.hops().map(|(from, to)| constraints.link_r(from, to)).sum();
+        assert!((constraints.terms(&path).total_r - sum).abs() < 1e-9, "{regions}");
+    }
+    let costs = terms(&policy, "a d b").sways.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(
+        costs,
+        ["counts what this path costs (\"rule 1\", -5.5)", "counts what this path costs (\"rule 2\", -1.1)"]
+    );
+}
+
+#[test]
+fn the_last_protection_and_the_last_objective_hold() {
+    let policy = Policy::parse(
+        "revision = 1\n[[rule]]\nprotect = \"always\"\nobjective = \"delay\"\n\
+         [[rule]]\nmatch = { to = \"b\" }\nprotect = \"never\"",
+    )
+    .unwrap();
+    let (to_b, to_c) = (path("a b"), path("a c"));
+    let (b, c) = (between(&policy, &to_b), between(&policy, &to_c));
+    assert_eq!((b.protect(), b.objective()), (Protect::Never, Objective::Delay));
+    assert_eq!((c.protect(), c.objective()), (Protect::Always, Objective::Delay));
+    let empty = Policy::empty();
+    let none = between(&empty, &to_b);
+    assert_eq!((none.protect(), none.objective()), (Protect::OnSuspicion, Objective::Quality));
+}
+
+#[test]
+fn a_rule_holds_only_in_its_time() {
+    let policy = rule(
+        "match = { when = { after = 2026-11-24T10:00:00Z, until = 2026-11-24T12:00:00Z } }\nforbid = [\"c\"]",
+    );
+    let path = path("a c b");
+    let at = |hour: u64| Time::from_millis((1_795_514_400 + hour * 3_600 - 36_000) * 1_000);
+    let barred = |at| {
+        let occasion = Occasion { slice: &Slice::voice(), at };
+        policy.between(path.source(), path.destination(), occasion).obstacle(&path).is_some()
+    };
+    assert_eq!([9, 10, 11, 12].map(|hour| barred(at(hour))), [false, true, true, false]);
+    assert_eq!(policy.next_turn(at(9)), Some(at(10)));
+    assert_eq!(policy.next_turn(at(10)), Some(at(12)));
+    assert_eq!(policy.next_turn(at(12)), None);
 }
