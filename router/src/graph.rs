@@ -9,7 +9,7 @@ use petgraph::{
 };
 
 use crate::{
-    Region,
+    Reading, Region, Sample,
     estimate::Measure,
     link::{Link, Standing},
     links::Links,
@@ -65,6 +65,21 @@ impl Graph {
         graph
     }
 
+    /// The mesh as it once was. Regions without a link that was up count as dead.
+    pub(crate) fn of(sample: &Sample) -> Self {
+        let mut links: Vec<&(Region, Region, Reading)> = sample.links.iter().collect();
+        links.retain(|(_, _, reading)| reading.up);
+        let live: BTreeSet<Region> = links.iter().flat_map(|(from, to, _)| [from, to]).cloned().collect();
+        let mut graph = Self::new(&Links::default(), &live);
+        for (from, to, reading) in links {
+            let (Some(from), Some(to)) = (graph.index(from), graph.index(to)) else { continue };
+            let at = from * graph.len() + to;
+            graph.hops[at] = Hop::once(reading);
+            graph.usable.add_edge(NodeIndex::new(from), NodeIndex::new(to), ());
+        }
+        graph
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.live.len()
     }
@@ -110,6 +125,15 @@ impl Hop {
 
     pub(crate) fn is_up(&self) -> bool {
         self.standing == Standing::Up
+    }
+
+    fn once(reading: &Reading) -> Self {
+        let run = Run {
+            delay_ms: f64::from(reading.delay_ms),
+            jitter_ms: f64::from(reading.jitter_ms),
+            survival: 1.0 - f64::from(reading.loss),
+        };
+        Self { standing: Standing::Up, now: run, smoothed: run }
     }
 
     fn of(link: &Link) -> Self {

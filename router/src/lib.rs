@@ -12,12 +12,14 @@ pub mod emodel;
 mod estimate;
 mod explain;
 mod graph;
+mod history;
 mod ids;
 mod link;
 mod links;
 pub mod measure;
 mod overrides;
 mod path;
+mod plan;
 mod policy;
 mod reason;
 mod report;
@@ -32,10 +34,12 @@ mod traffic;
 
 pub use emodel::Codec;
 pub use explain::{Candidate, Explanation, Verdict};
+pub use history::{History, Reading, Sample};
 pub use ids::{Class, InvalidName, NAME_LEN_MAX, NodeId, NodeName, Region, Tenant};
 pub use links::LinkState;
 pub use overrides::{Order, Override};
 pub use path::{Detour, InvalidPath, Path, RELAYS_MAX};
+pub use plan::{Basis, Plan, Shift, Step, Unreachable};
 pub use policy::{Finding, Objective, Policy, PolicyError, Protect, RULES_MAX, Severity};
 pub use reason::{Obstacle, Reason, Snapshot, Sway, SwayKind};
 pub use report::{

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::Serialize;
 
 use crate::{
-    HopCounts, NodeId, RefusedReport, Region, Report, Settings, Time,
+    HopCounts, NodeId, Reading, RefusedReport, Region, Report, Settings, Time,
     link::{Link, Standing},
 };
 
@@ -107,6 +107,11 @@ impl Links {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Region, &Region, &Link)> {
         self.links.iter().map(|((from, to), link)| (from, to, link))
+    }
+
+    /// The links for the history, in order.
+    pub(crate) fn readings(&self) -> impl Iterator<Item = (&Region, &Region, Reading)> + Clone {
+        self.links.iter().map(|((from, to), link)| (from, to, Reading::of(link)))
     }
 
     /// The links for people.

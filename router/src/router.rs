@@ -9,9 +9,9 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Change, Explanation, LinkState, NodeId, Override, Policy, RefusedReport, Region, Report, RouteTable,
-    Settings, Time, Traffic, explain::explain, graph::Graph, links::Links, routes::Routes, routes::Scene,
-    score::Weigher,
+    Basis, Change, Explanation, History, LinkState, NodeId, Override, Policy, RefusedReport, Region, Report,
+    RouteTable, Sample, Settings, Time, Traffic, explain::explain, graph::Graph, links::Links,
+    routes::Routes, routes::Scene, score::Weigher,
 };
 
 /// Tables that differ only in their numbers are made no more often than this.
@@ -65,6 +65,7 @@ pub struct Router {
     table: Arc<RouteTable>,
     /// The numbers of the table are out of date.
     stale: bool,
+    history: History,
     outputs: VecDeque<Output>,
 }
 
@@ -79,6 +80,7 @@ impl Router {
             routes: Routes::default(),
             table: Arc::new(RouteTable::new(0, home.clone(), Time::default(), Arc::new(Policy::empty()))),
             stale: false,
+            history: History::default(),
             outputs: VecDeque::new(),
             settings,
             home,
@@ -139,6 +141,25 @@ impl Router {
         self.links.states(now)
     }
 
+    /// What the links were like in the last 24 hours.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// All that is needed to say what another policy would change, apart from the router: to reckon takes seconds.
+    pub fn basis(&self, now: Time) -> Basis {
+        let live = |region: &Region| self.live.contains(region);
+        let links = self.links.readings().filter(|(from, to, _)| live(from) && live(to));
+        let links = links.map(|(from, to, reading)| (from.clone(), to.clone(), reading)).collect();
+        Basis {
+            policy: self.policy.clone(),
+            settings: self.settings.clone(),
+            regions: self.live.clone(),
+            now: Sample { at: now, links },
+            history: self.history.clone(),
+        }
+    }
+
     /// All paths between two regions, what became of each, and why. Between regions other than the home the
     /// answer lacks the memory of the source, and says so in its note.
     pub fn explain(&self, now: Time, from: &Region, to: &Region, traffic: &Traffic) -> Explanation {
@@ -149,6 +170,7 @@ impl Router {
 
     fn update(&mut self, now: Time, replaced: Option<&Policy>) {
         self.links.advance(now, &self.settings);
+        self.history.note(now, self.links.readings());
         let graph = Graph::new(&self.links, &self.live);
         let epoch = self.table.epoch + 1;
         // The scene borrows the router, the choices are taken out of it meanwhile.

@@ -51,14 +51,14 @@ impl Policy {
     /// What applies between these two regions.
     pub(crate) fn between(&self, from: &Region, to: &Region, occasion: Occasion<'_>) -> Constraints<'_> {
         let Occasion { slice, at } = occasion;
-        let speaks = |(i, rule): &(usize, &Rule)| {
-            let bit = 1 << i;
-            (self.conditional & bit == 0 || slice.rules & bit != 0)
-                && rule.scope.holds(at)
-                && rule.scope.joins(from, to)
-        };
-        let rules: Vec<&Rule> = self.rules.iter().enumerate().filter(speaks).map(|(_, rule)| rule).collect();
-        Constraints::gathered(rules, &self.costs, (from, to))
+        self.of_mask(self.applying(slice.rules, self.holding(at)), from, to)
+    }
+
+    /// What those of the rules say of these two regions.
+    pub(crate) fn of_mask(&self, mask: u64, from: &Region, to: &Region) -> Constraints<'_> {
+        let meant = self.rules.iter().enumerate().filter(|(i, _)| mask >> i & 1 == 1).map(|(_, rule)| rule);
+        let joining = meant.filter(|rule| rule.scope.joins(from, to)).collect();
+        Constraints::gathered(joining, &self.costs, (from, to))
     }
 }
 
@@ -134,6 +134,11 @@ impl<'a> Constraints<'a> {
         let priced = self.cost_r > 0.0 || self.objective() == Objective::Cost;
         actions(self) == other.rules.iter().map(|rule| &rule.action).collect::<Vec<_>>()
             && (!priced || self.costs == other.costs)
+    }
+
+    /// What the rules are called, in order.
+    pub(crate) fn names(&self) -> Vec<&'a str> {
+        self.rules.iter().map(|rule| rule.name.as_str()).collect()
     }
 
     /// The rules that may take paths away.

@@ -8,11 +8,12 @@ use std::{
 
 use serde::Serialize;
 
-use super::{Biased, Constraints, Kind, LinkWord, Occasion, Policy, Rule, Word, kinds};
-use crate::{Class, Path, Region, Slice, Time, path::RELAYS_MAX};
+use super::{
+    Biased, Constraints, Kind, LinkWord, Policy, Rule, Word,
+    reach::{pairs, parted},
+};
+use crate::{Path, Region, Time};
 
-/// Moments of the coming week at which windows turn: no more than these are looked at.
-const TURNS_MAX: usize = 64;
 /// The most findings that are listed.
 const FINDINGS_MAX: usize = 1_000;
 
@@ -44,20 +45,27 @@ impl Policy {
         self.strangers(&known).iter().map(|finding| format!("{:?}: {}", finding.rule, finding.what)).collect()
     }
 
-    /// Looks at the document with the eyes of a mesh of these regions, all links up, at `at` and at every turn of a time
-    /// window in the week after it. Errors are pairs that no allowed path could join, and pins that can never hold
+    /// Looks at the document with the eyes of a mesh of these regions, all links up, at `at` and at the turns of time
+    /// windows after it. Errors are pairs that no allowed path could join, and pins that can never hold
     /// because a region in them is unknown or another rule forbids the chain; warnings are other names that fit no known
     /// region, rules that are over, and pins that only some of their calls can follow.
     pub fn check_against<'a>(&self, known: impl IntoIterator<Item = &'a Region>, at: Time) -> Vec<Finding> {
         let known: BTreeSet<&Region> = known.into_iter().collect();
-        let mut findings = self.strangers(&known);
+        let mut findings = self.doubts(&known, at);
+        findings.extend(self.unjoined(&known, at));
+        findings.truncate(FINDINGS_MAX);
+        findings
+    }
+
+    /// All of that but the pairs.
+    pub(crate) fn doubts(&self, known: &BTreeSet<&Region>, at: Time) -> Vec<Finding> {
+        let mut findings = self.strangers(known);
         for rule in &self.rules {
             if rule.scope.when.is_some_and(|when| when.has_ended(at)) {
                 findings.push(rule.warning("its time is over: it does nothing any more".to_owned()));
             }
         }
-        findings.extend(self.unjoined(&known, at));
-        findings.extend(self.rules.iter().filter_map(|rule| self.pin_held(rule, &known)));
+        findings.extend(self.rules.iter().filter_map(|rule| self.pin_held(rule, known)));
         findings.truncate(FINDINGS_MAX);
         findings
     }
@@ -107,47 +115,20 @@ impl Policy {
         findings
     }
 
-    /// Pairs that no allowed path could join, whatever the network does: one finding for each rule that takes the last
-    /// path away, with the pairs that it parts.
+    /// Pairs that no allowed path could join: one finding for each rule that takes the last path away, with the pairs
+    /// that it parts.
     fn unjoined(&self, known: &BTreeSet<&Region>, at: Time) -> Vec<Finding> {
-        if !self.rules.iter().any(|rule| rule.action.prohibits()) {
-            return Vec::new();
-        }
-        let kinds = kinds([&self.rules], usize::MAX).unwrap_or_default();
-        let mut parted: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for moment in self.moments(at) {
-            for (kind, [rules]) in &kinds {
-                let slice = Slice { class: kind.class.clone().unwrap_or_else(Class::voice), rules: *rules };
-                for (from, to) in pairs(known) {
-                    let constraints = self.between(from, to, Occasion { slice: &slice, at: moment });
-                    if let Err(rule) = joins(&constraints, from, to, known) {
-                        let calls = sentence(from, to, kind);
-                        parted.entry(rule.to_owned()).or_default().insert(calls);
-                    }
-                }
+        let mut rules: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        parted([self], known, at, |from, to, kind, [verdict]| {
+            if let Err(rule) = verdict {
+                rules.entry(rule.to_owned()).or_default().insert(sentence(from, to, kind));
             }
-        }
+        });
         let finding = |(rule, calls): (String, BTreeSet<String>)| {
             let what = format!("no path would be left for {}", listed(&calls));
             Finding { severity: Severity::Error, rule, what }
         };
-        parted.into_iter().map(finding).collect()
-    }
-
-    /// `at`, and every moment of the week after it at which another set of rules begins to hold.
-    fn moments(&self, at: Time) -> Vec<Time> {
-        let holding = |at: Time| self.rules.iter().map(|rule| rule.scope.holds(at)).collect::<Vec<_>>();
-        let mut seen = BTreeSet::from([holding(at)]);
-        let mut moments = vec![at];
-        let mut turn = self.next_turn(at);
-        for _ in 0..TURNS_MAX {
-            let Some(next) = turn else { break };
-            if seen.insert(holding(next)) {
-                moments.push(next);
-            }
-            turn = self.next_turn(next);
-        }
-        moments
+        rules.into_iter().map(finding).collect()
     }
 
     /// Whether the chain of a pin can carry the calls that it speaks of, for all that the other rules say.
@@ -187,40 +168,8 @@ impl Rule {
     }
 }
 
-fn pairs<'a>(known: &BTreeSet<&'a Region>) -> impl Iterator<Item = (&'a Region, &'a Region)> {
-    let from: Vec<&Region> = known.iter().copied().collect();
-    let to = from.clone();
-    from.into_iter().flat_map(move |a| to.clone().into_iter().map(move |b| (a, b))).filter(|(a, b)| a != b)
-}
-
-/// Whether an allowed path joins two regions when all links are up; otherwise the rule that bars the direct one.
-pub(crate) fn joins<'a>(
-    constraints: &Constraints<'a>,
-    from: &Region,
-    to: &Region,
-    known: &BTreeSet<&Region>,
-) -> Result<(), &'a str> {
-    let link = |a: &Region, b: &Region| constraints.forbids_link(a, b).is_none();
-    let barring = constraints.forbids(None).or_else(|| constraints.forbids_link(from, to));
-    let Some(barring) = barring else { return Ok(()) };
-    let relays_max = constraints.relays_max().min(RELAYS_MAX);
-    let free =
-        |relay: &&&Region| **relay != from && **relay != to && constraints.forbids(Some(relay)).is_none();
-    let relays: Vec<&Region> =
-        if relays_max == 0 { Vec::new() } else { known.iter().filter(free).copied().collect() };
-    let first: Vec<&Region> = relays.iter().copied().filter(|a| link(from, a)).collect();
-    let last: Vec<&Region> = relays.into_iter().filter(|b| link(b, to)).collect();
-    let one = || first.iter().any(|a| last.contains(a));
-    let two = || relays_max > 1 && first.iter().any(|a| last.iter().any(|b| a != b && link(a, b)));
-    if one() || two() {
-        return Ok(());
-    }
-    // The last rule that takes anything away is the one that has to answer for it.
-    Err(constraints.prohibitions().last().map_or(barring.name.as_str(), |rule| rule.name.as_str()))
-}
-
 /// `a > b`, and which of the calls.
-pub(crate) fn sentence(from: &Region, to: &Region, kind: &Kind) -> String {
+fn sentence(from: &Region, to: &Region, kind: &Kind) -> String {
     match kind.to_string() {
         none if none.is_empty() => format!("{from} > {to}"),
         calls => format!("{from} > {to} ({calls})"),

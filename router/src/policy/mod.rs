@@ -27,6 +27,7 @@ mod check;
 mod glob;
 mod links;
 mod parse;
+mod reach;
 mod scope;
 mod slices;
 #[cfg(test)]
@@ -43,6 +44,7 @@ pub use check::{Finding, Severity};
 use glob::Glob;
 use links::{Cost, LinkWord};
 pub use parse::PolicyError;
+pub(crate) use reach::{pairs, parted};
 use scope::{Asked, Scope, TenantWord};
 pub(crate) use slices::{Kind, kinds};
 
@@ -186,6 +188,22 @@ impl Policy {
     /// When the next time window of a rule opens or closes after `at`.
     pub(crate) fn next_turn(&self, at: Time) -> Option<Time> {
         self.rules.iter().filter_map(|rule| rule.scope.when?.next_turn(at)).min()
+    }
+
+    /// Those of the rules, one bit each.
+    fn mask(&self, which: impl Fn(&Rule) -> bool) -> u64 {
+        let meant = self.rules.iter().enumerate().filter(|(_, rule)| which(rule));
+        meant.fold(0, |bits, (i, _)| bits | 1 << i)
+    }
+
+    /// The rules whose time it is.
+    pub(crate) fn holding(&self, at: Time) -> u64 {
+        self.mask(|rule| rule.scope.holds(at))
+    }
+
+    /// Of the rules whose time it is, those about calls of this slice.
+    pub(crate) fn applying(&self, slice_rules: u64, holding: u64) -> u64 {
+        holding & (!self.conditional | slice_rules)
     }
 }
 
