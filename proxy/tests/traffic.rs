@@ -7,9 +7,9 @@ mod world;
 
 use ringway_proxy::core::site::Usual;
 use world::{
-    CALLEE, CALLER, Manner, Survey, World,
+    CALLEE, CALLER, Draft, Manner, Survey, World,
     place::{
-        Place::{Oregon, Virginia},
+        Place::{California, Ohio, Oregon, Virginia},
         views,
     },
 };
@@ -79,4 +79,33 @@ fn marks_that_cannot_be_are_refused() {
         assert_eq!(world.placed("c1").finals, [400], "{marks}");
         assert!(world.between(Oregon.proxy(), Virginia.proxy()).is_empty(), "{marks}");
     }
+}
+
+const RULES: &str = r#"
+revision = 1
+[[rule]]
+name = "Fairfax over California"
+match = { called = "+1703555" }
+pin = ["us-west-1"]
+[[rule]]
+name = "acme over Ohio"
+match = { tenant = "acme" }
+pin = ["us-east-2"]
+"#;
+
+#[test]
+fn a_rule_about_a_tenant_or_a_number_moves_its_calls_and_their_dialogs_alone() {
+    let mut world = World::new(&Survey::fair().policy(RULES)).with_phones(Manner::default());
+    world.call("plain");
+    world.settle();
+    world.place(world.invite("acme").route(&home(";tenant=acme")));
+    world.settle();
+    world.place(Draft { uri: "sip:+17039990100@mesh.example".to_owned(), ..world.invite("elsewhere") });
+    world.settle();
+    assert_eq!(world.paths(), ["via us-west-1", "via us-east-2", "direct"]);
+    // The number travels with the call, because a rule asks for it.
+    let bye = world.request(Oregon.proxy(), California.proxy(), "BYE");
+    assert_eq!(bye.all("Route")[1], "<sip:us-east-1.mesh.example;lr;called=+17035550100>");
+    let bye = world.request(Oregon.proxy(), Ohio.proxy(), "BYE");
+    assert!(bye.all("Route")[1].ends_with(";lr;tenant=acme;called=+17035550100>"), "{:?}", bye.all("Route"));
 }

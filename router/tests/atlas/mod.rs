@@ -50,15 +50,23 @@ impl Atlas {
     pub(crate) fn new(size: usize) -> Self {
         let rows: Vec<(&str, &str, f64, f64)> = RTT.lines().skip(1).map(row).collect();
         let mut names: Vec<&str> = FIRST.to_vec();
-        let mut others: Vec<&str> = rows.iter().map(|row| row.0).filter(|name| !FIRST.contains(name)).collect();
+        let mut others: Vec<&str> =
+            rows.iter().map(|row| row.0).filter(|name| !FIRST.contains(name)).collect();
         others.dedup();
         names.extend(others);
         let measured = names.len();
         let mut chance = Chance::new(50);
         let (nearest, farthest) = SUBURB_MS;
-        let sites: Vec<(usize, f64)> = (0..size)
-            .map(|i| if i < measured { (i, 0.0) } else { (i * 7 % measured, chance.between(nearest, farthest)) })
-            .collect();
+        let sites: Vec<(usize, f64)> =
+            (0..size)
+                .map(|i| {
+                    if i < measured {
+                        (i, 0.0)
+                    } else {
+                        (i * 7 % measured, chance.between(nearest, farthest))
+                    }
+                })
+                .collect();
         let name = |i: usize| match names.get(i) {
             Some(name) => name.parse().unwrap(),
             None => format!("synthetic-{}", i + 1 - measured).parse().unwrap(),

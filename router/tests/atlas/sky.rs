@@ -25,12 +25,7 @@ pub(crate) struct State {
 
 impl State {
     fn fair(atlas: &Atlas, link: usize) -> Self {
-        Self {
-            loss: LOSS_FAIR,
-            delay_ms: atlas.delay_ms(link),
-            jitter_ms: atlas.jitter_ms(link),
-            kind: None,
-        }
+        Self { loss: LOSS_FAIR, delay_ms: atlas.delay_ms(link), jitter_ms: atlas.jitter_ms(link), kind: None }
     }
 
     /// Whether nothing passes.
@@ -60,7 +55,16 @@ impl<'a> Sky<'a> {
     pub(crate) fn new(atlas: &'a Atlas, spells: &'a [Spell]) -> Self {
         let fair: Vec<State> = (0..atlas.len() * atlas.len()).map(|link| State::fair(atlas, link)).collect();
         let states = fair.clone();
-        Self { atlas, spells, next: 0, active: Vec::new(), fair, states, step: 0, hash: 0xcbf2_9ce4_8422_2325 }
+        Self {
+            atlas,
+            spells,
+            next: 0,
+            active: Vec::new(),
+            fair,
+            states,
+            step: 0,
+            hash: 0xcbf2_9ce4_8422_2325,
+        }
     }
 
     /// When the present step begins.

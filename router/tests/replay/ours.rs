@@ -66,7 +66,8 @@ impl<'a> Ours<'a> {
         let mut regions: Vec<usize> = pairs.iter().map(|pair| pair.0).collect();
         regions.dedup();
         let policy = Arc::new(Policy::parse(policy).unwrap());
-        let live = |home: usize| (0..size).filter(move |i| *i != home).map(|i| atlas.region(i).clone()).collect();
+        let live =
+            |home: usize| (0..size).filter(move |i| *i != home).map(|i| atlas.region(i).clone()).collect();
         let homes = regions
             .into_iter()
             .map(|region| {
@@ -188,7 +189,8 @@ impl<'a> Ours<'a> {
             if pair.0 != self.homes[home].region {
                 continue;
             }
-            let path = table.route(self.atlas.region(pair.1), &Traffic::voice()).and_then(|route| route.path());
+            let path =
+                table.route(self.atlas.region(pair.1), &Traffic::voice()).and_then(|route| route.path());
             let way = path.map_or(Way::Nothing, |path| Way::One(Chain::of(path, self.atlas)));
             if way != leg.after {
                 leg.share = if leg.before == leg.after { share.min(1.0) } else { leg.share };

@@ -61,7 +61,14 @@ impl Ron {
             .collect();
         let told = links.iter().map(|link| link.known).collect();
         let direct = |pair: &Pair| Way::One(Chain::new(&[pair.0, pair.1]));
-        Self { ways: pairs.iter().map(direct).collect(), pairs: pairs.to_vec(), chance, links, told, bytes: 0 }
+        Self {
+            ways: pairs.iter().map(direct).collect(),
+            pairs: pairs.to_vec(),
+            chance,
+            links,
+            told,
+            bytes: 0,
+        }
     }
 
     fn probe(&mut self, sky: &Sky<'_>, from: usize, to: usize) {

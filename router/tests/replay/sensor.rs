@@ -49,11 +49,16 @@ struct Fate {
 
 #[derive(Clone, Copy)]
 enum What {
-    Answered { rtt_ms: f64, was_late: bool },
+    Answered {
+        rtt_ms: f64,
+        was_late: bool,
+    },
     /// Not in time; it may still come.
     Late,
     /// Lost: on the way there, or on the way back.
-    Lost { there: bool },
+    Lost {
+        there: bool,
+    },
 }
 
 #[derive(Clone, Copy)]

@@ -178,7 +178,10 @@ impl Score {
 impl fmt::Display for Score {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "\n{}, trace {:016x}, {} tables checked", self.title, self.trace_hash, self.tables)?;
-        writeln!(f, "\n| | R, mean | R gained | of the oracle's | worst pair | calls below R 70 | switches a pair and hour | control, kbit/s a node |")?;
+        writeln!(
+            f,
+            "\n| | R, mean | R gained | of the oracle's | worst pair | calls below R 70 | switches a pair and hour | control, kbit/s a node |"
+        )?;
         writeln!(f, "|---|---|---|---|---|---|---|---|")?;
         for row in &self.rows {
             let hours = self.rows[0].total.hours() / self.rows[0].gains.len() as f64;
