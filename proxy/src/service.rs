@@ -263,6 +263,7 @@ fn prepare(config: &Config, clock: Clock) -> Result<Prepared, ServiceError> {
         identity,
         authority,
         node_expiry: config.mesh.node_expiry(),
+        advertise: config.mesh.advertise,
         policy_file: config.policy.file.clone(),
     };
     let resolver = resolver(&config.dns)?;

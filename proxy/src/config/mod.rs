@@ -31,6 +31,9 @@ pub struct Mesh {
     /// of every two nodes one has to name the other.
     #[serde(default)]
     pub seeds: Vec<SocketAddr>,
+    /// Where nodes that learn of this one from others may open a stream to it; without it only those that name it as a
+    /// seed do.
+    pub advertise: Option<SocketAddr>,
     /// This node's certificate, PEM, relative to the configuration file.
     pub certificate: PathBuf,
     /// Its key, PEM (ECDSA P-256).

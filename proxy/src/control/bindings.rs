@@ -28,7 +28,7 @@ impl Control {
         let refused = match word {
             Ok(word) => {
                 let directory = self.directory().clone();
-                self.exchange.hear(self.moment(), id, word, &directory, &self.ledger)
+                self.exchange.hear(self.moment(), id, word, &directory, self.flood.ledger())
             }
             Err(why) => vec![why.into()],
         };

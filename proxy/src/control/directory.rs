@@ -49,7 +49,7 @@ impl Control {
     #[must_use]
     pub fn nodes(&self) -> Vec<NodeState> {
         let now = self.now();
-        let live = self.ledger.all().filter(|(_, held)| self.ledger.is_live(now, held));
+        let live = self.flood.ledger().all().filter(|(_, held)| self.flood.ledger().is_live(now, held));
         live.map(|(node, held)| {
             let own = *node == self.facts.own;
             NodeState {
@@ -99,26 +99,28 @@ impl Control {
         }
     }
 
-    /// Whom to probe, and whom to answer.
+    /// Whom to probe, and whom to answer. Of every remote region two nodes are probed, which are the next hops of SIP too.
     pub(super) fn roster(&self) -> Arc<Roster> {
-        let home = &self.facts.own.region;
-        let now = self.now();
-        let targets = self
-            .ledger
-            .all()
-            .filter(|(node, held)| node.region != *home && self.ledger.is_live(now, held))
-            .filter_map(|(node, _)| {
-                let at = self.book.get(node)?;
-                Some((node.clone(), SocketAddr::new(at.address, at.probe_port)))
-            })
-            .collect();
+        let own = &self.facts.own;
+        let crowd = self.flood.crowd();
+        let regions = crowd.regions().filter(|region| **region != own.region);
+        let probed =
+            regions.flat_map(|region| crowd.targets(own, region, |node| self.book.contains_key(node)));
+        let at = |node: &NodeId| self.book.get(node).map(|at| SocketAddr::new(at.address, at.probe_port));
+        let targets = probed.filter_map(|node| Some((node.clone(), at(node)?))).collect();
         let members = self.book.values().map(|at| at.address).collect();
         Arc::new(Roster { targets, members })
     }
 
+    /// The nodes that were last seen at that address, and live.
+    pub(super) fn nodes_at(&self, address: IpAddr) -> impl Iterator<Item = &NodeId> {
+        let at = self.book.iter().filter(move |(_, listing)| listing.address == address);
+        at.map(|(node, _)| node).filter(|node| self.flood.ledger().of(node).is_some())
+    }
+
     /// A stream showed where a node is.
     pub(super) fn locate(&mut self, node: &NodeId, address: IpAddr) {
-        let held = self.ledger.of(node);
+        let held = self.flood.ledger().of(node);
         let (sip_port, probe_port) =
             held.map_or((0, 0), |held| (held.statement.sip_port, held.statement.probe_port));
         self.book.insert(node.clone(), Listing { address, sip_port, probe_port, seen: self.now() });
@@ -127,7 +129,7 @@ impl Control {
     /// A node spoke: its ports are as it says.
     pub(super) fn refresh_listing(&mut self, node: &NodeId) {
         let now = self.now();
-        if let (Some(held), Some(listing)) = (self.ledger.of(node), self.book.get_mut(node)) {
+        if let (Some(held), Some(listing)) = (self.flood.ledger().of(node), self.book.get_mut(node)) {
             listing.sip_port = held.statement.sip_port;
             listing.probe_port = held.statement.probe_port;
             listing.seen = now;
@@ -141,8 +143,8 @@ impl Control {
     /// Other nodes that live.
     fn others(&self) -> impl Iterator<Item = (&NodeId, &Held)> {
         let now = self.now();
-        let live = move |held: &Held| self.ledger.is_live(now, held);
-        self.ledger.all().filter(move |(node, held)| **node != self.facts.own && live(held))
+        let live = move |held: &Held| self.flood.ledger().is_live(now, held);
+        self.flood.ledger().all().filter(move |(node, held)| **node != self.facts.own && live(held))
     }
 
     /// Those of them that take calls.
@@ -150,9 +152,14 @@ impl Control {
         self.others().filter(|(_, held)| !held.statement.draining)
     }
 
-    /// Whether the way to a node is up. Nodes of the own region are not probed; their word is enough.
+    /// Whether the way to a node is up. Nodes of the own region are not probed; a stream to them is enough, or a word that
+    /// is not old.
     fn is_reachable(&self, node: &NodeId) -> bool {
-        node.region == self.facts.own.region || self.windows.get(node).is_some_and(|window| window.up)
+        if node.region != self.facts.own.region {
+            return self.windows.get(node).is_some_and(|window| window.up);
+        }
+        let fresh = |held: &Held| self.now().saturating_duration_since(held.heard) < self.facts.node_expiry;
+        self.streams.has(node) || self.flood.ledger().of(node).is_some_and(fresh)
     }
 
     fn sip_of(&self, node: &NodeId) -> Option<SocketAddr> {
@@ -163,7 +170,7 @@ impl Control {
     pub(super) fn set_gauges(&self) {
         let metrics = self.handle.metrics();
         let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-        metrics.nodes_live.set(count(self.ledger.all().count()));
+        metrics.nodes_live.set(count(self.flood.ledger().all().count()));
         metrics.streams_open.set(count(self.streams.len()));
         metrics.policy_revision.set(i64::try_from(self.policy.policy.revision).unwrap_or(i64::MAX));
         for link in self.router.links(self.time()) {

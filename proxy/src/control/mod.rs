@@ -31,7 +31,10 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
 };
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::sleep_until,
+};
 
 pub use directory::NodeState;
 pub use policy::{ActivePolicy, NotApplied, load as load_policy, watch as watch_policy};
@@ -214,6 +217,7 @@ pub async fn run(
         let event = tokio::select! {
             event = events.recv() => event,
             _ = phase.changed() => { control.on_phase(*phase.borrow_and_update()); None }
+            () = sleep_until(control.deadline().into()) => { control.tick(); None }
             () = control.announcements.due() => { control.announce(); None }
             () = reached(&mut ending, Phase::Ending) => break,
         };

@@ -1,7 +1,7 @@
 //! What this node says: its own statement, made from its own measurements.
 
 use super::Control;
-use crate::mesh::{convert, ledger::Signed, statement::Statement};
+use crate::mesh::{flood::Input, statement::Statement};
 use ringway_node::phase::Phase;
 use ringway_router::{self as router, LinkReport, Region};
 use std::{collections::BTreeMap, time::Duration};
@@ -9,7 +9,8 @@ use std::{collections::BTreeMap, time::Duration};
 use crate::probe::session::Window;
 
 impl Control {
-    /// Says how things stand: to the router, and to everybody on a stream.
+    /// Says how things stand: to the router at once, and to the flood, which decides what of it the others have to know,
+    /// and when.
     pub(super) fn speak(&mut self, leaving: bool) {
         self.sequence += 1;
         let statement = Statement {
@@ -25,17 +26,14 @@ impl Control {
             policy_revision: self.policy.policy.revision,
             policy_digest: self.policy.policy.digest(),
             route_epoch: self.router.table().epoch,
+            basis: 0,
+            refresh: Duration::ZERO,
+            urgent: false,
+            advertise: self.facts.advertise,
             links: self.links(),
         };
-        let bytes = convert::encode(&statement);
-        let signature = match self.facts.identity.sign(&bytes) {
-            Ok(signature) => signature,
-            Err(error) => return tracing::error!(%error, "cannot sign; the mesh does not hear of this node"),
-        };
         self.router.handle(self.time(), router::Input::Report(statement.report()));
-        let own = statement.origin.clone();
-        self.ledger.say(self.now(), statement, Signed { statement: bytes, signature });
-        self.flood(&own, None);
+        self.tell_flood(Input::Own(Box::new(statement)));
     }
 
     /// The last word.

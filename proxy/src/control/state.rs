@@ -4,9 +4,10 @@ use super::{ActivePolicy, Event, Handle, streams::Streams};
 use crate::{
     location::Announcements,
     mesh::{
-        convert::binding,
+        convert::{self, binding},
         exchange::Exchange,
-        ledger::{Heard, Ledger, RefusedWord, Signed},
+        flood::{Flood, Input, Output},
+        ledger::{LIFETIME_MAX, Ledger, RefusedWord},
         stream::StreamId,
     },
     probe::service::Windows,
@@ -15,7 +16,7 @@ use ringway_node::{
     identity::{Authority, Identity},
     phase::Phase,
 };
-use ringway_proto::mesh::{Frame, SignedStatement, frame::Body};
+use ringway_proto::mesh::{Frame, frame::Body};
 use ringway_router::{self as router, Change, NodeId, Region, Router, Settings, Time};
 use std::{
     collections::{BTreeSet, HashMap},
@@ -48,6 +49,8 @@ pub struct Facts {
     pub authority: Authority,
     /// A node that was not heard of for so long is gone.
     pub node_expiry: Duration,
+    /// Where it takes mesh streams from nodes that were not told of it.
+    pub advertise: Option<SocketAddr>,
     /// Where the policy is kept.
     pub policy_file: Option<PathBuf>,
 }
@@ -57,7 +60,7 @@ pub struct Control {
     pub(super) facts: Facts,
     pub(super) handle: Handle,
     pub(super) router: Router,
-    pub(super) ledger: Ledger,
+    pub(super) flood: Flood,
     pub(super) streams: Streams,
     pub(super) exchange: Exchange,
     pub(super) announcements: Announcements,
@@ -77,11 +80,14 @@ impl Control {
     #[must_use]
     pub fn new(
         facts: Facts,
-        settings: Settings,
+        mut settings: Settings,
         policy: ActivePolicy,
         handle: Handle,
         announcements: Announcements,
     ) -> Self {
+        // Who is gone the mesh knows, and tells the router; a node of a large mesh speaks more rarely than the router
+        // by itself would wait.
+        settings.report_expiry = settings.report_expiry.max(LIFETIME_MAX);
         let mut router = Router::new(facts.own.region.clone(), settings);
         let now = Time::from_micros(handle.clock().unix_us());
         router.handle(now, router::Input::Policy(Arc::clone(&policy.policy)));
@@ -89,8 +95,10 @@ impl Control {
         // What this node wrote before it was restarted comes back from the others, and has to be known for its own. A
         // certificate that is not good any more was told at start; then that is lost.
         let _ = ledger.introduce(handle.clock().unix_us(), facts.identity.certificate());
+        let (own, identity) = (facts.own.clone(), facts.identity.clone());
+        let flood = Flood::new(handle.clock().now(), ledger, own, identity, facts.node_expiry, handle.seed());
         Self {
-            ledger,
+            flood,
             exchange: Exchange::default(),
             announcements,
             streams: Streams::new(facts.own.clone()),
@@ -113,10 +121,13 @@ impl Control {
         match event {
             Event::Opened { id, origin, sender, closer } => {
                 let peer = origin.peer.clone();
-                let address = origin.address;
+                let (address, dialed) = (origin.address, origin.dialed);
                 self.streams.open(id, origin, sender, closer);
                 self.exchange.open(self.now(), id);
-                self.tell_everything(id);
+                if self.sequence == 0 {
+                    self.speak(false);
+                }
+                self.tell_flood(Input::Opened { stream: id, peer: peer.clone(), dialed });
                 if let Some(peer) = peer {
                     self.on_peer(id, &peer, address);
                 }
@@ -126,7 +137,7 @@ impl Control {
             Event::Probed(windows) => {
                 self.windows = windows;
                 self.started = true;
-                self.expire();
+                self.prune_book(self.now());
                 self.speak(false);
                 self.tick_bindings();
                 self.set_gauges();
@@ -188,57 +199,75 @@ impl Control {
     }
 
     fn on_frame(&mut self, id: StreamId, frame: Frame) {
-        let refused = match frame.body {
-            Some(Body::Introduction(introduction)) => {
-                self.on_introduction(id, &introduction.certificate).map(|()| None)
-            }
-            Some(Body::Statement(SignedStatement { statement, signature })) => {
-                self.ledger.hear(self.now(), Signed { statement, signature }).map(Some)
-            }
+        let word = match frame.body {
+            Some(Body::Introduction(introduction)) => Ok(convert::flood::introduction(introduction)),
+            Some(Body::Statement(signed)) => Ok(convert::flood::statement(signed)),
+            Some(Body::StatementDigest(digest)) => convert::flood::digest(digest),
+            Some(Body::StatementList(list)) => convert::flood::list(list),
             Some(Body::Bindings(bindings)) => return self.on_word(id, binding::records(bindings)),
             Some(Body::BindingDigest(digest)) => return self.on_word(id, binding::digest(digest)),
             Some(Body::BindingSummary(summary)) => return self.on_word(id, binding::summary(summary)),
             None => return,
         };
-        match refused {
-            Ok(None | Some(Heard::Known)) => {}
-            Ok(Some(Heard::New(statement))) => {
-                let origin = statement.origin.clone();
-                self.refresh_listing(&origin);
+        match word {
+            Ok(word) => {
+                let unix_us = self.handle.clock().unix_us();
+                self.tell_flood(Input::Heard { stream: id, word, unix_us });
+            }
+            Err(why) => self.refuse(id, &why.into()),
+        }
+    }
+
+    /// Tells the flood what happened, and does what it says.
+    pub(super) fn tell_flood(&mut self, input: Input) {
+        self.flood.handle(self.handle.clock().now(), input);
+        // Closing a stream tells the flood again; the words are said in order all the same.
+        while let Some(output) = self.flood.poll() {
+            self.on_flood(output);
+        }
+    }
+
+    fn on_flood(&mut self, output: Output) {
+        match output {
+            Output::Send { to, word } => self.send_flooded(to, &word),
+            Output::Close { stream, why } => {
+                tracing::debug!(peer = %self.streams.name(stream), why, "stream closed");
+                self.close_stream(stream);
+            }
+            Output::Named { stream, peer } => {
+                if let Some(address) = self.streams.address(stream) {
+                    self.on_peer(stream, &peer, address);
+                }
+            }
+            Output::News(statement) => {
+                self.refresh_listing(&statement.origin);
                 self.router.handle(self.time(), router::Input::Report(statement.report()));
-                self.flood(&origin, Some(id));
             }
-            Err(why) => {
-                self.handle.metrics().mesh_refused(why.label());
-                tracing::warn!(peer = %self.streams.name(id), %why, "refused on a mesh stream");
+            Output::Gone(statement) => {
+                tracing::info!(node = %statement.origin, "node is gone");
+                self.router.handle(self.time(), router::Input::Report(statement.withdrawal()));
+            }
+            Output::Refused { why, again: true, .. } => self.handle.metrics().mesh_refused(why.label()),
+            Output::Refused { stream, why, again: false } => self.refuse(stream, &why),
+            Output::Unsigned(error) => {
+                tracing::error!(%error, "cannot sign; the mesh does not hear of this node");
             }
         }
     }
 
-    fn on_introduction(&mut self, id: StreamId, certificate: &[u8]) -> Result<(), RefusedWord> {
-        let (node, new) = self.ledger.introduce(self.handle.clock().unix_us(), certificate)?;
-        if let Some(address) = self.streams.unnamed(id) {
-            // The first certificate on a dialed stream is the peer's own.
-            if node == self.facts.own {
-                // A seed that is this node itself.
-                self.close_stream(id);
-            } else {
-                self.on_peer(id, &node, address);
-            }
-        }
-        if new {
-            // A renewed certificate has to reach everybody ahead of the node's next word.
-            self.streams.forget_introduction(&node);
-        }
-        Ok(())
+    fn refuse(&self, id: StreamId, why: &RefusedWord) {
+        self.handle.metrics().mesh_refused(why.label());
+        tracing::warn!(peer = %self.streams.name(id), %why, "refused on a mesh stream");
     }
 
-    fn expire(&mut self) {
-        let now = self.now();
-        for node in self.ledger.expire(now) {
-            tracing::info!(%node, "node is gone");
-        }
-        self.prune_book(now);
+    /// Time has passed.
+    pub(super) fn tick(&mut self) {
+        self.tell_flood(Input::Tick);
+    }
+
+    /// When [`tick`](Self::tick) has something to do.
+    pub(super) fn deadline(&mut self) -> Instant {
+        self.flood.deadline(self.handle.clock().now())
     }
 
     pub(super) fn now(&self) -> Instant {

@@ -1,21 +1,21 @@
 //! The open streams: who is at the other end, and what it was told.
 
+use super::Control;
 use crate::mesh::{
-    ledger::Ledger,
+    convert,
+    flood::{Input, Word},
     stream::{Origin, StreamId},
 };
-use ringway_proto::mesh::{Frame, Introduction, SignedStatement, frame::Body};
+use ringway_proto::mesh::{Frame, frame::Body};
 use ringway_router::NodeId;
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet},
     net::IpAddr,
 };
 use tokio::sync::mpsc;
 
-use super::{Control, Facts};
-
 /// Frames that may wait for a peer before it gets no bindings: statements must always find room, because a peer that
-/// misses one loses its stream, and bindings that it misses are found again by the digests.
+/// cannot take one loses its stream, and bindings that it misses are found again by the digests.
 const WAITING_MAX: usize = 128;
 
 /// See the module.
@@ -29,7 +29,6 @@ struct Stream {
     sender: mpsc::Sender<Frame>,
     /// Dropping it closes the stream.
     _closer: mpsc::Sender<()>,
-    introduced: HashSet<NodeId>,
 }
 
 impl Streams {
@@ -44,7 +43,7 @@ impl Streams {
         sender: mpsc::Sender<Frame>,
         closer: mpsc::Sender<()>,
     ) {
-        self.open.insert(id, Stream { origin, sender, _closer: closer, introduced: HashSet::new() });
+        self.open.insert(id, Stream { origin, sender, _closer: closer });
     }
 
     pub(super) fn close(&mut self, id: StreamId) {
@@ -55,13 +54,9 @@ impl Streams {
         self.open.len()
     }
 
-    pub(super) fn ids(&self) -> Vec<StreamId> {
-        self.open.keys().copied().collect()
-    }
-
-    /// The peer's address, as long as its name is not known.
-    pub(super) fn unnamed(&self, id: StreamId) -> Option<IpAddr> {
-        self.open.get(&id).filter(|stream| stream.origin.peer.is_none()).map(|stream| stream.origin.address)
+    /// The peer's address.
+    pub(super) fn address(&self, id: StreamId) -> Option<IpAddr> {
+        self.open.get(&id).map(|stream| stream.origin.address)
     }
 
     pub(super) fn name(&self, id: StreamId) -> String {
@@ -80,12 +75,6 @@ impl Streams {
         self.open.values().any(|stream| stream.origin.address == address)
     }
 
-    pub(super) fn forget_introduction(&mut self, node: &NodeId) {
-        for stream in self.open.values_mut() {
-            stream.introduced.remove(node);
-        }
-    }
-
     /// Names the peer. Of two streams between the same two nodes, both keep the one that the node with the smaller
     /// name dialed; of two in the same direction, the newer one. Returns those that were closed for it.
     pub(super) fn name_peer(&mut self, id: StreamId, peer: &NodeId) -> Vec<StreamId> {
@@ -100,24 +89,22 @@ impl Streams {
         };
         self.open.extract_if(.., is_surplus).map(|(id, _)| id).collect()
     }
-
-    /// Whether the node at the other end is `node`: it need not be told what it said itself.
-    fn leads_to(&self, id: StreamId, node: &NodeId) -> bool {
-        self.open.get(&id).is_some_and(|stream| stream.origin.peer.as_ref() == Some(node))
-    }
 }
 
 impl Control {
-    /// Whether a stream should be opened to the node at that address.
+    /// Whether a stream should be opened to the node at that address: nobody is known there, or it is one of those to
+    /// whom this node keeps a stream.
     #[must_use]
     pub fn wants_stream(&self, address: IpAddr) -> bool {
-        address != self.facts.sip.ip() && !self.streams.is_open_to(address)
+        let is_wanted = || self.nodes_at(address).all(|node| self.flood.wants(node));
+        address != self.facts.sip.ip() && !self.streams.is_open_to(address) && is_wanted()
     }
 
     /// The peer of a stream is known: remember where it is.
     pub(super) fn on_peer(&mut self, id: StreamId, peer: &NodeId, address: IpAddr) {
         for surplus in self.streams.name_peer(id, peer) {
             self.exchange.close(surplus);
+            self.tell_flood(Input::Closed(surplus));
         }
         self.locate(peer, address);
     }
@@ -126,27 +113,16 @@ impl Control {
     pub(super) fn close_stream(&mut self, id: StreamId) {
         self.streams.close(id);
         self.exchange.close(id);
+        self.tell_flood(Input::Closed(id));
     }
 
-    /// A new stream is told all that is known, this node's own word first.
-    pub(super) fn tell_everything(&mut self, id: StreamId) {
-        if self.ledger.of(&self.facts.own).is_none() {
-            self.speak(false);
-        }
-        let own = self.facts.own.clone();
-        let others: Vec<NodeId> =
-            self.ledger.all().map(|(node, _)| node.clone()).filter(|node| *node != own).collect();
-        for node in std::iter::once(own).chain(others) {
-            self.pass_on(&node, id);
-        }
-    }
-
-    /// Passes the latest word of `origin` on to everybody but the one who told us, and the origin itself.
-    pub(super) fn flood(&mut self, origin: &NodeId, told_by: Option<StreamId>) {
-        for id in self.streams.ids() {
-            if Some(id) != told_by && !self.streams.leads_to(id, origin) {
-                self.pass_on(origin, id);
-            }
+    /// Sends a word of the flood. A peer that is too far behind, or going, loses its stream: on its next one the digests
+    /// find what it lacks.
+    pub(super) fn send_flooded(&mut self, id: StreamId, word: &Word) {
+        let Some(stream) = self.streams.open.get_mut(&id) else { return };
+        if stream.sender.try_send(Frame { body: Some(convert::flood::to_wire(word)) }).is_err() {
+            tracing::warn!(peer = %self.streams.name(id), "stream closed: the peer does not keep up");
+            self.close_stream(id);
         }
     }
 
@@ -155,43 +131,13 @@ impl Control {
     pub(super) fn send_word(&mut self, id: StreamId, word: Body, origins: &BTreeSet<NodeId>) -> bool {
         let Some(stream) = self.streams.open.get_mut(&id) else { return true };
         let waiting = stream.sender.max_capacity() - stream.sender.capacity();
-        if waiting + origins.len() > WAITING_MAX || !stream.introduced.contains(&self.facts.own) {
+        if waiting + self.flood.strangers(id, origins) > WAITING_MAX {
             return false;
         }
-        let news: Vec<&NodeId> =
-            origins.iter().filter(|node| stream.introduced.insert((*node).clone())).collect();
-        let certificates = news.into_iter().filter_map(|node| certificate(&self.facts, &self.ledger, node));
-        let mut frames = certificates.map(introduction).chain([Frame { body: Some(word) }]);
+        let Some(certificates) = self.flood.introduce(id, origins) else { return false };
+        let introductions = certificates.into_iter().map(|certificate| Word::Introduction(certificate));
+        let bodies = introductions.map(|word| convert::flood::to_wire(&word)).chain([word]);
+        let mut frames = bodies.map(|body| Frame { body: Some(body) });
         frames.all(|frame| stream.sender.try_send(frame).is_ok())
     }
-
-    fn pass_on(&mut self, origin: &NodeId, id: StreamId) {
-        let (Some(held), Some(stream)) = (self.ledger.of(origin), self.streams.open.get_mut(&id)) else {
-            return;
-        };
-        let Some(certificate) = certificate(&self.facts, &self.ledger, origin) else { return };
-        let introduction = stream.introduced.insert(origin.clone()).then(|| introduction(certificate));
-        let statement = Frame {
-            body: Some(Body::Statement(SignedStatement {
-                statement: held.signed.statement.clone(),
-                signature: held.signed.signature.clone(),
-            })),
-        };
-        for frame in introduction.into_iter().chain([statement]) {
-            if stream.sender.try_send(frame).is_err() {
-                // Too far behind, or closing: on its next stream it is told everything anew.
-                tracing::warn!(peer = %self.streams.name(id), "stream closed: the peer does not keep up");
-                self.close_stream(id);
-                return;
-            }
-        }
-    }
-}
-
-fn introduction(certificate: &[u8]) -> Frame {
-    Frame { body: Some(Body::Introduction(Introduction { certificate: certificate.to_vec() })) }
-}
-
-fn certificate<'a>(facts: &'a Facts, ledger: &'a Ledger, node: &NodeId) -> Option<&'a [u8]> {
-    if *node == facts.own { Some(facts.identity.certificate()) } else { ledger.certificate(node) }
 }

@@ -6,7 +6,7 @@ mod aor;
 mod binding;
 mod change;
 mod directory;
-mod fingerprint;
+pub(crate) mod fingerprint;
 mod shelf;
 mod store;
 mod targets;

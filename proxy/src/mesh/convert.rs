@@ -1,10 +1,13 @@
 //! The door between the mesh's wire types and ours. New fields do not compile until someone decides about them.
 
 pub mod binding;
+pub mod flood;
 
 use super::statement::Statement;
 use prost::Message as _;
 use ringway_proto::mesh as wire;
+use std::{net::SocketAddr, time::Duration};
+
 use ringway_router::{Cause, HopCounts, LaneReport, LinkReport, NodeId, Region};
 
 /// Why a serialized statement is none.
@@ -22,6 +25,9 @@ pub enum Unreadable {
     /// A port that is none.
     #[error("bad port {0}")]
     Port(u32),
+    /// An address that is none.
+    #[error("bad address {0:?}")]
+    Address(String),
     /// The origin speaks of a link that does not start in its region: a node only speaks for itself.
     #[error("claims a link from {0}")]
     ForeignLink(String),
@@ -43,6 +49,10 @@ pub fn encode(statement: &Statement) -> Vec<u8> {
         policy_revision,
         policy_digest,
         route_epoch,
+        basis,
+        refresh,
+        urgent,
+        advertise,
         links,
     } = statement;
     wire::Statement {
@@ -59,6 +69,10 @@ pub fn encode(statement: &Statement) -> Vec<u8> {
         policy_revision: *policy_revision,
         policy_digest: policy_digest.clone(),
         route_epoch: *route_epoch,
+        basis: *basis,
+        refresh_ms: u32::try_from(refresh.as_millis()).unwrap_or(u32::MAX),
+        urgent: *urgent,
+        advertise: advertise.map_or_else(String::new, |at| at.to_string()),
         links: links.iter().map(link_to_wire).collect(),
     }
     .encode_to_vec()
@@ -83,6 +97,10 @@ pub fn decode(bytes: &[u8]) -> Result<Statement, Unreadable> {
         policy_revision,
         policy_digest,
         route_epoch,
+        basis,
+        refresh_ms,
+        urgent,
+        advertise,
         links,
     } = wire::Statement::decode(bytes).map_err(|_| Unreadable::Encoding)?;
     let origin = node_id(&region, &node)?;
@@ -101,6 +119,10 @@ pub fn decode(bytes: &[u8]) -> Result<Statement, Unreadable> {
         policy_revision,
         policy_digest,
         route_epoch,
+        basis,
+        refresh: Duration::from_millis(refresh_ms.into()),
+        urgent,
+        advertise: address(&advertise)?,
         links,
     })
 }
@@ -115,6 +137,13 @@ pub fn node_id(region: &str, node: &str) -> Result<NodeId, Unreadable> {
         region: region.try_into().map_err(|_| bad(region))?,
         node: node.try_into().map_err(|_| bad(node))?,
     })
+}
+
+fn address(text: &str) -> Result<Option<SocketAddr>, Unreadable> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| Unreadable::Address(text.chars().take(80).collect()))
 }
 
 fn port(number: u32) -> Result<u16, Unreadable> {

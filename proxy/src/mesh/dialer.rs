@@ -1,6 +1,6 @@
 //! The dialing side of the mesh: one task a seed, which keeps trying as long as the process lives.
 
-use super::stream::{FRAME_BYTES_MAX, Origin, follow, queue};
+use super::stream::{FRAME_BYTES_MAX, KEEPALIVE, Origin, follow, queue};
 use crate::control::Handle;
 use ringway_node::identity::{Authority, Identity};
 use ringway_proto::mesh::mesh_client::MeshClient;
@@ -67,7 +67,7 @@ impl Dialer {
         let (sender, outgoing) = queue();
         let response = client.exchange(outgoing).await.map_err(|status| status.message().to_owned())?;
         let origin = Origin { address: seed.ip(), peer: None, dialed: true };
-        follow(&self.control, origin, sender, response.into_inner(), self.patience).await;
+        follow(&self.control, origin, sender, response.into_inner()).await;
         Ok(())
     }
 
@@ -76,7 +76,7 @@ impl Dialer {
             .tls_config(self.tls.clone())?
             .local_address(self.leave_from)
             .connect_timeout(self.patience)
-            .http2_keep_alive_interval(self.patience / 2)
+            .http2_keep_alive_interval(KEEPALIVE)
             .keep_alive_timeout(self.patience)
             .keep_alive_while_idle(true)
             .connect()

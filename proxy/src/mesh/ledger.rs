@@ -9,7 +9,7 @@ use super::{
 };
 use crate::location::Unfit;
 use ringway_node::identity::{Authority, IdentityError, Member};
-use ringway_router::NodeId;
+use ringway_router::{NodeId, RefusedReport};
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
@@ -18,6 +18,15 @@ use std::{
 
 /// Nodes that a mesh may have: enough for 500 regions of four, and an end to what a flood of names can cost.
 const MEMBERS_MAX: usize = 4_096;
+
+/// How many refreshes of a node have to be missed until it is gone.
+pub const REFRESHES: f64 = 3.5;
+
+/// The longest time between two words that a node may promise.
+pub const REFRESH_MAX: Duration = Duration::from_secs(120);
+
+/// So nobody's word stands for longer than this.
+pub const LIFETIME_MAX: Duration = Duration::from_secs(420);
 
 /// How long the last word of a node that is gone is remembered: longer than anybody's knowledge of it lives.
 const REMEMBERED: Duration = Duration::from_secs(1_800);
@@ -39,19 +48,51 @@ struct Gone {
     since: Instant,
 }
 
-/// The latest statement of one node.
+/// The latest word of one node: its latest full statement, and the latest one that amends it.
 #[derive(Clone)]
 pub struct Held {
-    /// What it says.
+    /// What both together say.
     pub statement: Arc<Statement>,
+    /// The full statement.
+    full: Arc<Statement>,
     /// As it was signed, to be passed on.
-    pub signed: Arc<Signed>,
-    /// When it came.
+    full_signed: Arc<Signed>,
+    /// What amends it, as it was signed.
+    amended: Option<Arc<Signed>>,
+    /// When the latest of it came.
     pub heard: Instant,
 }
 
+impl Held {
+    /// Sequence of the full statement.
+    #[must_use]
+    pub fn basis(&self) -> u64 {
+        self.full.sequence
+    }
+
+    /// Incarnation and sequence of the latest of it.
+    #[must_use]
+    pub fn version(&self) -> (u64, u64) {
+        (self.statement.incarnation, self.statement.sequence)
+    }
+
+    /// What somebody lacks who holds that version of it, in the order in which it has to be told.
+    pub fn since(&self, (incarnation, sequence): (u64, u64)) -> impl Iterator<Item = &Arc<Signed>> {
+        let has_basis = (incarnation, sequence) >= (self.full.incarnation, self.full.sequence);
+        let has_all = (incarnation, sequence) >= self.version();
+        let full = (!has_basis).then_some(&self.full_signed);
+        full.into_iter().chain(self.amended.as_ref().filter(|_| !has_all))
+    }
+
+    /// The latest of it, as it was signed.
+    #[must_use]
+    pub fn latest(&self) -> &Arc<Signed> {
+        self.amended.as_ref().unwrap_or(&self.full_signed)
+    }
+}
+
 /// A serialized statement and its signature.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signed {
     /// The statement.
     pub statement: Vec<u8>,
@@ -63,9 +104,11 @@ pub struct Signed {
 #[derive(Debug)]
 pub enum Heard {
     /// It is news: take it in and pass it on.
-    New(Arc<Statement>),
+    New(Statement),
     /// Known already, or older than what is known.
     Known,
+    /// It amends what this node does not hold: ask for the whole.
+    Gap(NodeId),
 }
 
 /// Why an introduction or a statement was refused.
@@ -86,6 +129,12 @@ pub enum RefusedWord {
     /// More of something than there may be: nodes of the mesh, bindings in a frame.
     #[error("too many {0}")]
     TooMany(&'static str),
+    /// What it says of links cannot be true.
+    #[error(transparent)]
+    Report(#[from] RefusedReport),
+    /// More than anybody can have a reason to say.
+    #[error("a flood of statements")]
+    Flood,
     /// A binding that no registrar of ours would write.
     #[error(transparent)]
     Unfit(#[from] Unfit),
@@ -106,6 +155,8 @@ impl RefusedWord {
             Self::NotIntroduced(_) => "not_introduced",
             Self::Impostor(_) => "impostor",
             Self::TooMany(_) => "too_many",
+            Self::Report(why) => why.label(),
+            Self::Flood => "flood",
             Self::Unfit(_) => "unfit_binding",
             Self::DirectoryFull => "directory_full",
         }
@@ -113,7 +164,7 @@ impl RefusedWord {
 }
 
 impl Ledger {
-    /// `expiry`: a node that was not heard of for so long is gone.
+    /// `expiry`: a node that was not heard of for so long is gone, unless it said that it would speak more rarely.
     #[must_use]
     pub fn new(own: NodeId, authority: Authority, expiry: Duration) -> Self {
         Self { own, authority, expiry, members: HashMap::new(), held: BTreeMap::new(), gone: HashMap::new() }
@@ -142,21 +193,24 @@ impl Ledger {
         Ok((node, true))
     }
 
-    /// Takes in a signed statement.
+    /// Takes in a signed statement. What is no news is found out before its signature costs anything; of what is news,
+    /// `is_patient` says whether the origin may still say something.
     ///
     /// # Errors
-    /// When it cannot be read, is not its origin's, or speaks for others.
-    pub fn hear(&mut self, now: Instant, signed: Signed) -> Result<Heard, RefusedWord> {
+    /// When it cannot be read, is not its origin's, speaks for others, or cannot be true.
+    pub fn hear(
+        &mut self,
+        now: Instant,
+        signed: Signed,
+        is_patient: impl FnOnce(&NodeId) -> bool,
+    ) -> Result<Heard, RefusedWord> {
         let statement = convert::decode(&signed.statement)?;
         let origin = statement.origin.clone();
         let member = self.members.get(&origin).ok_or_else(|| RefusedWord::NotIntroduced(origin.clone()))?;
-        if self.held.get(&origin).is_some_and(|held| !newer(&statement, held)) {
-            return Ok(Heard::Known);
-        }
-        if self
-            .gone
-            .get(&origin)
-            .is_some_and(|gone| !statement.is_newer_than(gone.incarnation, gone.sequence))
+        let is_old = |(incarnation, sequence)| !statement.is_newer_than(incarnation, sequence);
+        let held = self.held.get(&origin);
+        if held.is_some_and(|held| is_old(held.version()))
+            || self.gone.get(&origin).is_some_and(|gone| is_old((gone.incarnation, gone.sequence)))
         {
             return Ok(Heard::Known);
         }
@@ -165,7 +219,18 @@ impl Ledger {
             // A later incarnation of our own name is somebody who has our key, or a second process.
             return Err(RefusedWord::Impostor(origin));
         }
-        Ok(Heard::New(self.keep(now, statement, signed)))
+        statement.report().check()?;
+        let stands = |held: &Held| {
+            (held.full.incarnation, held.full.sequence) == (statement.incarnation, statement.basis)
+        };
+        if !statement.is_full() && !held.is_some_and(stands) {
+            return Ok(Heard::Gap(origin));
+        }
+        if !is_patient(&origin) {
+            return Err(RefusedWord::Flood);
+        }
+        self.keep(now, statement.clone(), signed);
+        Ok(Heard::New(statement))
     }
 
     /// Keeps this node's own word.
@@ -174,18 +239,38 @@ impl Ledger {
         self.keep(now, statement, signed);
     }
 
-    /// Forgets the nodes that were silent for too long, or said that they leave.
-    pub fn expire(&mut self, now: Instant) -> Vec<NodeId> {
-        let gone: Vec<NodeId> = self
+    /// Keeps a statement that stands on what is held, or on itself.
+    fn keep(&mut self, now: Instant, statement: Statement, signed: Signed) {
+        let origin = statement.origin.clone();
+        self.gone.remove(&origin);
+        match self.held.get_mut(&origin) {
+            Some(held) if !statement.is_full() => {
+                held.statement = Arc::new(statement.on(&held.full));
+                held.amended = Some(Arc::new(signed));
+                held.heard = now;
+            }
+            Some(_) | None => {
+                let statement = Arc::new(statement);
+                let (full, full_signed) = (Arc::clone(&statement), Arc::new(signed));
+                self.held.insert(origin, Held { statement, full, full_signed, amended: None, heard: now });
+            }
+        }
+    }
+
+    /// Forgets the nodes that were silent for too long, or said that they leave. Returns what they said last.
+    pub fn expire(&mut self, now: Instant) -> Vec<Arc<Statement>> {
+        let silent: Vec<NodeId> = self
             .held
             .iter()
             .filter(|(node, held)| **node != self.own && !self.is_live(now, held))
             .map(|(node, _)| node.clone())
             .collect();
-        for node in &gone {
-            if let Some(Held { statement, .. }) = self.held.remove(node) {
+        let mut gone = Vec::new();
+        for node in silent {
+            if let Some(Held { statement, .. }) = self.held.remove(&node) {
                 let Statement { incarnation, sequence, .. } = *statement;
-                self.gone.insert(node.clone(), Gone { incarnation, sequence, since: now });
+                self.gone.insert(node, Gone { incarnation, sequence, since: now });
+                gone.push(statement);
             }
         }
         self.gone.retain(|_, gone| now.saturating_duration_since(gone.since) < REMEMBERED);
@@ -195,7 +280,15 @@ impl Ledger {
     /// Whether a statement still stands for a living node.
     #[must_use]
     pub fn is_live(&self, now: Instant, held: &Held) -> bool {
-        !held.statement.leaving && now.saturating_duration_since(held.heard) < self.expiry
+        // What its refresh may be is bounded: who lies about it is forgotten all the same.
+        let refresh = held.statement.refresh.min(REFRESH_MAX);
+        let lifetime = self.expiry.max(refresh.mul_f64(REFRESHES));
+        !held.statement.leaving && now.saturating_duration_since(held.heard) < lifetime
+    }
+
+    /// Those who are gone, with incarnation and sequence of their last word.
+    pub fn gone(&self) -> impl Iterator<Item = (&NodeId, (u64, u64))> {
+        self.gone.iter().map(|(node, gone)| (node, (gone.incarnation, gone.sequence)))
     }
 
     /// The latest word of every node, this one included.
@@ -223,17 +316,6 @@ impl Ledger {
     pub fn certificate(&self, node: &NodeId) -> Option<&[u8]> {
         self.members.get(node).map(Member::certificate)
     }
-
-    fn keep(&mut self, now: Instant, statement: Statement, signed: Signed) -> Arc<Statement> {
-        let statement = Arc::new(statement);
-        let held = Held { statement: Arc::clone(&statement), signed: Arc::new(signed), heard: now };
-        self.held.insert(statement.origin.clone(), held);
-        statement
-    }
-}
-
-fn newer(statement: &Statement, held: &Held) -> bool {
-    statement.is_newer_than(held.statement.incarnation, held.statement.sequence)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 pub mod convert;
 pub mod dialer;
 pub mod exchange;
+pub mod flood;
 pub mod ledger;
 pub mod server;
 pub mod statement;

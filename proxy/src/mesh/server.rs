@@ -2,7 +2,7 @@
 
 use super::{
     convert,
-    stream::{FRAME_BYTES_MAX, Origin, follow, queue},
+    stream::{FRAME_BYTES_MAX, KEEPALIVE, Origin, follow, queue},
 };
 use crate::control::Handle;
 use ringway_node::identity::{Authority, Identity};
@@ -34,12 +34,12 @@ pub async fn serve(
     let tls = ServerTlsConfig::new()
         .identity(TlsIdentity::from_pem(certificate, key))
         .client_ca_root(Certificate::from_pem(authority.pem()));
-    let service = MeshServer::new(Door { control, authority, patience })
+    let service = MeshServer::new(Door { control, authority })
         .max_decoding_message_size(FRAME_BYTES_MAX)
         .max_encoding_message_size(FRAME_BYTES_MAX);
     Server::builder()
         .tls_config(tls)?
-        .http2_keepalive_interval(Some(patience / 2))
+        .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(patience))
         .add_service(service)
         .serve_with_incoming(TcpListenerStream::new(listener))
@@ -49,7 +49,6 @@ pub async fn serve(
 struct Door {
     control: Handle,
     authority: Authority,
-    patience: Duration,
 }
 
 impl Door {
@@ -80,9 +79,9 @@ impl Mesh for Door {
         let address = request.remote_addr().ok_or_else(|| Status::internal("no peer address"))?.ip();
         let origin = Origin { address, peer: Some(peer), dialed: false };
         let (sender, outgoing) = queue();
-        let (control, patience) = (self.control.clone(), self.patience);
+        let control = self.control.clone();
         tokio::spawn(async move {
-            follow(&control, origin, sender, request.into_inner(), patience).await;
+            follow(&control, origin, sender, request.into_inner()).await;
         });
         let ok: fn(Frame) -> Result<Frame, Status> = Ok;
         Ok(Response::new(tokio_stream::StreamExt::map(outgoing, ok)))

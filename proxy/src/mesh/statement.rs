@@ -1,8 +1,10 @@
 //! A statement: what one node says about itself and the links that it measured.
 
 use ringway_router::{LinkReport, NodeId, Report};
+use std::{net::SocketAddr, time::Duration};
 
-/// See the module. A statement replaces the one before it of the same origin.
+/// See the module. A full statement replaces all before it of the same origin; one that amends stands on its basis, and
+/// replaces the amendments before it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Statement {
     /// Who speaks.
@@ -29,26 +31,69 @@ pub struct Statement {
     pub policy_digest: String,
     /// Epoch of the route table that is active there.
     pub route_epoch: u64,
-    /// Links from the origin's region.
+    /// 0: a full statement; otherwise the sequence of the full statement that this one amends.
+    pub basis: u64,
+    /// The origin will have spoken again after so long, at the latest.
+    pub refresh: Duration,
+    /// Somebody has to act on it.
+    pub urgent: bool,
+    /// Where the origin takes mesh streams, if it wants to be dialed by those who learn of it.
+    pub advertise: Option<SocketAddr>,
+    /// Links from the origin's region: all, or those that differ from the basis.
     pub links: Vec<LinkReport>,
 }
 
 impl Statement {
-    /// The part of it that the router takes in.
+    /// The part of it that the router takes in. The router counts by twos: in between there is room to withdraw what a
+    /// node said that is gone.
     #[must_use]
     pub fn report(&self) -> Report {
         Report {
             origin: self.origin.clone(),
             incarnation: self.incarnation,
-            sequence: self.sequence,
-            full: true,
+            sequence: self.sequence.saturating_mul(2),
+            full: self.is_full(),
             links: self.links.clone(),
         }
+    }
+
+    /// What the router is told when the node is gone: it has no links any more.
+    #[must_use]
+    pub fn withdrawal(&self) -> Report {
+        let sequence = self.sequence.saturating_mul(2).saturating_add(1);
+        Report { sequence, full: true, links: Vec::new(), ..self.report() }
+    }
+
+    /// Whether it speaks of all links.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.basis == 0
     }
 
     /// Whether this is later than what is known as (incarnation, sequence).
     #[must_use]
     pub fn is_newer_than(&self, incarnation: u64, sequence: u64) -> bool {
         (self.incarnation, self.sequence) > (incarnation, sequence)
+    }
+
+    /// The whole that this amendment and its basis make.
+    #[must_use]
+    pub fn on(self, full: &Self) -> Self {
+        let or = |text: String, basis: &str| if text.is_empty() { basis.to_owned() } else { text };
+        let mut links = full.links.clone();
+        for link in self.links {
+            match links.iter_mut().find(|known| known.to == link.to) {
+                Some(known) => *known = link,
+                None => links.push(link),
+            }
+        }
+        Self {
+            zone: or(self.zone, &full.zone),
+            version: or(self.version, &full.version),
+            policy_digest: or(self.policy_digest, &full.policy_digest),
+            advertise: self.advertise.or(full.advertise),
+            links,
+            ..self
+        }
     }
 }

@@ -4,16 +4,20 @@ use crate::control::{Event, Handle};
 use ringway_proto::mesh::Frame;
 use ringway_router::NodeId;
 use std::{net::IpAddr, time::Duration};
-use tokio::{sync::mpsc, time::timeout};
+use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 
-/// Frames that may wait for a slow peer. A burst is what a new stream is told at first: two frames a node. A peer
-/// that is further behind loses the stream, and is told everything anew on the next.
+/// Frames that may wait for a slow peer. A burst is what a peer is told that asks for all there is: three frames a node,
+/// and some hundred nodes at a time. One that is further behind loses the stream; on the next the digests find the rest.
 pub const QUEUE: usize = 2 * 1_024;
 
 /// The largest frame: a statement with 1,024 links is far below.
 pub const FRAME_BYTES_MAX: usize = 256 * 1_024;
+
+/// Between two signs of life that HTTP/2 wants of a stream. Whether a peer is silent, the digests tell sooner; a mesh of
+/// hundreds of streams can afford no more.
+pub const KEEPALIVE: Duration = Duration::from_secs(20);
 
 /// Names a stream within this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -37,26 +41,25 @@ pub fn queue() -> (mpsc::Sender<Frame>, ReceiverStream<Frame>) {
     (sender, ReceiverStream::new(receiver))
 }
 
-/// Feeds the control task until the stream ends, fails, or is silent for `patience`.
+/// Feeds the control task until the stream ends, fails, or is not wanted any more.
 pub async fn follow(
     control: &Handle,
     origin: Origin,
     sender: mpsc::Sender<Frame>,
     mut incoming: Streaming<Frame>,
-    patience: Duration,
 ) {
     let id = control.next_stream();
     let (closer, mut closed) = mpsc::channel::<()>(1);
     control.tell(Event::Opened { id, origin, sender, closer }).await;
     loop {
         let next = tokio::select! {
-            next = timeout(patience, incoming.message()) => next,
+            next = incoming.message() => next,
             // The control task let go of the other end: it wants this stream closed.
             _ = closed.recv() => break,
         };
         match next {
-            Ok(Ok(Some(frame))) => control.tell(Event::Frame { id, frame }).await,
-            Ok(Ok(None) | Err(_)) | Err(_) => break,
+            Ok(Some(frame)) => control.tell(Event::Frame { id, frame }).await,
+            Ok(None) | Err(_) => break,
         }
     }
     control.tell(Event::Closed { id }).await;

@@ -56,6 +56,10 @@ impl Mesh {
             policy_revision: 0,
             policy_digest: String::new(),
             route_epoch: 0,
+            basis: 0,
+            refresh: Duration::ZERO,
+            urgent: false,
+            advertise: None,
             links: Vec::new(),
         });
         Signed { signature: self.member.sign(&statement).unwrap(), statement }
@@ -78,12 +82,12 @@ fn only_what_is_newer_is_news() {
     let (mesh, now) = (Mesh::new("newer"), beginning());
     let mut ledger = mesh.ledger();
     for (sequence, news) in [(5, true), (5, false), (4, false), (6, true)] {
-        let heard = ledger.hear(now, mesh.says(sequence, false)).unwrap();
+        let heard = ledger.hear(now, mesh.says(sequence, false), |_| true).unwrap();
         assert_eq!(matches!(heard, Heard::New(_)), news, "{sequence}");
     }
     let mut forged = mesh.says(7, false);
     forged.statement = mesh.says(8, false).statement;
-    assert!(matches!(ledger.hear(now, forged), Err(RefusedWord::Identity(IdentityError::Forged))));
+    assert!(matches!(ledger.hear(now, forged, |_| true), Err(RefusedWord::Identity(IdentityError::Forged))));
 }
 
 #[test]
@@ -91,16 +95,16 @@ fn who_is_gone_is_not_brought_back_by_an_old_word() {
     for leaving in [true, false] {
         let (mesh, now) = (Mesh::new(&format!("gone-{leaving}")), beginning());
         let mut ledger = mesh.ledger();
-        ledger.hear(now, mesh.says(5, leaving)).unwrap();
+        ledger.hear(now, mesh.says(5, leaving), |_| true).unwrap();
         let later = if leaving { now } else { now + EXPIRY };
         assert_eq!(ledger.expire(later).len(), 1, "it left, or fell silent");
         for old in [4, 5] {
-            let heard = ledger.hear(later, mesh.says(old, false)).unwrap();
+            let heard = ledger.hear(later, mesh.says(old, false), |_| true).unwrap();
             assert!(matches!(heard, Heard::Known), "a peer repeats what it heard before");
         }
         assert_eq!(ledger.all().count(), 0);
         assert!(
-            matches!(ledger.hear(later, mesh.says(6, false)).unwrap(), Heard::New(_)),
+            matches!(ledger.hear(later, mesh.says(6, false), |_| true).unwrap(), Heard::New(_)),
             "it is back itself"
         );
     }

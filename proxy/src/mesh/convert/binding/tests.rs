@@ -43,7 +43,10 @@ fn words_come_through_unchanged() {
             Body::Bindings(bindings) => records(bindings),
             Body::BindingDigest(told) => digest(told),
             Body::BindingSummary(told) => summary(told),
-            Body::Introduction(_) | Body::Statement(_) => panic!("not a word about bindings"),
+            Body::Introduction(_)
+            | Body::Statement(_)
+            | Body::StatementDigest(_)
+            | Body::StatementList(_) => panic!("not a word about bindings"),
         };
         assert_eq!(read, Ok(word));
     }
