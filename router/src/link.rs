@@ -87,6 +87,13 @@ impl Link {
         self.stand(now, hold);
     }
 
+    /// A node does not speak of this link any more.
+    pub(crate) fn withdraw(&mut self, now: Time, node: &NodeName, hold: Duration) {
+        if self.reporters.remove(node).is_some() {
+            self.stand(now, hold);
+        }
+    }
+
     /// Forgets nodes that have fallen silent, and ends what was to last until now.
     pub(crate) fn advance(&mut self, now: Time, expiry: Duration, hold: Duration) {
         self.reporters.retain(|_, reporter| now < reporter.at + expiry);

@@ -67,7 +67,7 @@ impl Links {
         report: &Report,
         settings: &Settings,
     ) -> Result<(), RefusedReport> {
-        let Report { origin, incarnation, sequence, full: _, links } = report;
+        let Report { origin, incarnation, sequence, full, links } = report;
         if let Some(last) = self.origins.get(origin)
             && (*incarnation, *sequence) <= (last.incarnation, last.sequence)
         {
@@ -86,6 +86,14 @@ impl Links {
                 .entry((origin.region.clone(), link.to.clone()))
                 .or_insert_with(|| Link::new(now))
                 .handle(now, &origin.node, *incarnation, link, settings.hold);
+        }
+        if *full {
+            let of_region = self.links.iter_mut().filter(|((from, _), _)| *from == origin.region);
+            for ((_, to), link) in of_region {
+                if !links.iter().any(|named| named.to == *to) {
+                    link.withdraw(now, &origin.node, settings.hold);
+                }
+            }
         }
         Ok(())
     }
