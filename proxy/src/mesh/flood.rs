@@ -15,7 +15,7 @@ pub mod worth;
 use self::{
     crowd::Crowd,
     digest::{Digest, List},
-    peers::{Peer, Peers},
+    peers::{Peer, Peers, Wanted},
     purse::Purse,
     voice::{Size, Voice},
 };
@@ -25,7 +25,7 @@ use super::{
     stream::StreamId,
 };
 use ringway_node::identity::{Identity, IdentityError};
-use ringway_router::NodeId;
+use ringway_router::{NodeId, Region};
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet, VecDeque},
     sync::Arc,
@@ -136,10 +136,13 @@ pub struct Flood {
     ledger: Ledger,
     voice: Voice,
     crowd: Crowd,
+    wanted: Wanted,
     peers: Peers,
     /// What every origin may still say.
     purses: BTreeMap<NodeId, Purse>,
     barred: BTreeMap<NodeId, Instant>,
+    /// When this node last took a later incarnation, because somebody had a later one in its name.
+    outbid: Option<Instant>,
     look_due: Instant,
     chance: fastrand::Rng,
     outputs: VecDeque<Output>,
@@ -158,6 +161,7 @@ impl Flood {
     ) -> Self {
         Self {
             crowd: Crowd::new(std::iter::once(&own)),
+            wanted: Wanted::new(),
             own,
             identity,
             expiry,
@@ -166,6 +170,7 @@ impl Flood {
             peers: Peers::default(),
             purses: BTreeMap::new(),
             barred: BTreeMap::new(),
+            outbid: None,
             look_due: now,
             chance: fastrand::Rng::with_seed(seed.wrapping_add(1)),
             outputs: VecDeque::new(),
@@ -213,7 +218,8 @@ impl Flood {
     /// Whether this node should have a stream to that one, or does not know it well enough to say no.
     #[must_use]
     pub fn wants(&self, node: &NodeId) -> bool {
-        self.ledger.of(node).is_none() || self.crowd.peers(&self.own, &node.region).contains(&node)
+        self.ledger.of(node).is_none()
+            || self.wanted.get(&node.region).is_some_and(|wanted| wanted.contains(node))
     }
 
     /// The certificates that have to go ahead of what these nodes signed, on that stream; they count as sent. `None`
@@ -270,7 +276,7 @@ impl Flood {
         };
         let urgent = statement.urgent;
         self.ledger.say(now, statement, Signed { statement: bytes, signature });
-        for to in self.peers.for_own(&self.own, &self.crowd, urgent) {
+        for to in self.peers.for_own(&self.own, &self.wanted, urgent) {
             self.tell_latest(to, &self.own.clone());
         }
     }
@@ -313,7 +319,7 @@ impl Flood {
         self.barred.retain(|_, until| now < *until);
         let silent = self.peers.open.iter().filter(|(_, peer)| peer.patient_until <= now);
         let silent = silent.map(|(id, _)| (*id, "it is silent"));
-        let surplus = self.peers.surplus(&self.own, &self.crowd).into_iter();
+        let surplus = self.peers.surplus(&self.own, &self.wanted).into_iter();
         let surplus = surplus.filter(|(_, opened)| *opened + SURPLUS_AFTER <= now);
         let closed: Vec<_> = silent.chain(surplus.map(|(id, _)| (id, "others do"))).collect();
         for (stream, why) in closed {
@@ -347,6 +353,8 @@ impl Flood {
     fn recount(&mut self) {
         let nodes = self.ledger.all().map(|(node, _)| node).filter(|node| **node != self.own);
         self.crowd = Crowd::new(nodes.chain(std::iter::once(&self.own)));
+        let wanted = |region: &Region| self.crowd.peers(&self.own, region).into_iter().cloned().collect();
+        self.wanted = self.crowd.regions().map(|region| (region.clone(), wanted(region))).collect();
         self.purses.retain(|node, _| self.ledger.of(node).is_some());
     }
 }

@@ -45,6 +45,7 @@ pub struct Ledger {
 struct Gone {
     incarnation: u64,
     sequence: u64,
+    signed: Arc<Signed>,
     since: Instant,
 }
 
@@ -107,6 +108,11 @@ pub enum Heard {
     New(Statement),
     /// Known already, or older than what is known.
     Known,
+    /// It is of an earlier incarnation than what is known, which is this.
+    Outdated(NodeId, Arc<Signed>),
+    /// It is of a later incarnation of this node than this one: from before its clock was set back, or of a second
+    /// process, or of somebody who has its key.
+    Own(u64),
     /// It amends what this node does not hold: ask for the whole.
     Gap(NodeId),
 }
@@ -209,15 +215,16 @@ impl Ledger {
         let member = self.members.get(&origin).ok_or_else(|| RefusedWord::NotIntroduced(origin.clone()))?;
         let is_old = |(incarnation, sequence)| !statement.is_newer_than(incarnation, sequence);
         let held = self.held.get(&origin);
-        if held.is_some_and(|held| is_old(held.version()))
-            || self.gone.get(&origin).is_some_and(|gone| is_old((gone.incarnation, gone.sequence)))
-        {
-            return Ok(Heard::Known);
+        let of_gone = |gone: &Gone| ((gone.incarnation, gone.sequence), Arc::clone(&gone.signed));
+        let latest = held.map(|held| (held.version(), Arc::clone(held.latest())));
+        let latest = latest.or_else(|| self.gone.get(&origin).map(of_gone));
+        if let Some((version, latest)) = latest.filter(|(version, _)| is_old(*version)) {
+            let is_of_before = statement.incarnation < version.0;
+            return Ok(if is_of_before { Heard::Outdated(origin, latest) } else { Heard::Known });
         }
         member.verify(&signed.statement, &signed.signature)?;
         if origin == self.own {
-            // A later incarnation of our own name is somebody who has our key, or a second process.
-            return Err(RefusedWord::Impostor(origin));
+            return Ok(Heard::Own(statement.incarnation));
         }
         statement.report().check()?;
         let stands = |held: &Held| {
@@ -267,10 +274,10 @@ impl Ledger {
             .collect();
         let mut gone = Vec::new();
         for node in silent {
-            if let Some(Held { statement, .. }) = self.held.remove(&node) {
-                let Statement { incarnation, sequence, .. } = *statement;
-                self.gone.insert(node, Gone { incarnation, sequence, since: now });
-                gone.push(statement);
+            if let Some(held) = self.held.remove(&node) {
+                let ((incarnation, sequence), signed) = (held.version(), Arc::clone(held.latest()));
+                self.gone.insert(node, Gone { incarnation, sequence, signed, since: now });
+                gone.push(held.statement);
             }
         }
         self.gone.retain(|_, gone| now.saturating_duration_since(gone.since) < REMEMBERED);

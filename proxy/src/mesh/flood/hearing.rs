@@ -28,6 +28,9 @@ const LIST_EVERY: Duration = Duration::from_millis(200);
 const TOLD_MAX: usize = 300;
 /// What came so recently is on its way to the others, and not missing there.
 const IN_FLIGHT: Duration = Duration::from_secs(1);
+/// Between two later incarnations that this node takes because of what is said in its name: two processes of one name
+/// go on so for ever.
+const OUTBID_EVERY: Duration = Duration::from_secs(10);
 /// A stream that is as new has been told nothing yet.
 const NEW_STREAM: Duration = Duration::from_secs(5);
 
@@ -130,6 +133,19 @@ impl Flood {
         };
         match self.ledger.hear(now, (**signed).clone(), is_patient)? {
             Heard::Known => {}
+            Heard::Outdated(origin, latest) => {
+                // Its clock was set back before it started again. Shown what it said before, it outbids itself.
+                if self.peers.leads_to(stream, &origin) && self.may_list(now, stream) {
+                    self.send(stream, &origin, vec![latest]);
+                }
+            }
+            Heard::Own(incarnation) => {
+                if self.outbid.is_none_or(|last| last + OUTBID_EVERY <= now) {
+                    self.outbid = Some(now);
+                    self.voice.outbid(incarnation);
+                }
+                return Err(RefusedWord::Impostor(self.own.clone()));
+            }
             Heard::Gap(origin) => {
                 if self.may_list(now, stream) {
                     self.send_list(stream, vec![digest::bucket(crowd::hash(&origin))], true);
@@ -141,7 +157,9 @@ impl Flood {
                     self.recount();
                 }
                 if let Some(held) = self.ledger.of(&origin).cloned() {
-                    for to in self.peers.for_other(&self.own, &self.crowd, stream, &held.statement) {
+                    for to in
+                        self.peers.for_other(&self.own, &self.crowd, &self.wanted, stream, &held.statement)
+                    {
                         self.tell_latest(to, &origin);
                     }
                 }

@@ -18,6 +18,9 @@ use std::{
 /// Loss at which a stream over the link cannot be relied on.
 const LOSS_LAME: f64 = 0.2;
 
+/// To whom this node keeps streams, by region, the first of each first.
+pub(super) type Wanted = BTreeMap<Region, Vec<NodeId>>;
+
 /// One open stream.
 #[derive(Debug)]
 pub(super) struct Peer {
@@ -54,11 +57,11 @@ impl Peers {
 
     /// The streams to a remote region that a word goes over: the first that is open of those that should be, or any, and
     /// when it is urgent all.
-    fn ways(&self, own: &NodeId, region: &Region, crowd: &Crowd, urgent: bool) -> Vec<StreamId> {
+    fn ways(&self, region: &Region, wanted: &Wanted, urgent: bool) -> Vec<StreamId> {
         let mut open: Vec<(usize, StreamId)> = Vec::new();
-        let wanted = crowd.peers(own, region);
+        let wanted = wanted.get(region).map_or(&[][..], Vec::as_slice);
         for (id, node) in self.to_region(region) {
-            let place = wanted.iter().position(|peer| *peer == node).unwrap_or(usize::MAX);
+            let place = wanted.iter().position(|peer| peer == node).unwrap_or(usize::MAX);
             open.push((place, id));
         }
         open.sort_unstable();
@@ -67,10 +70,10 @@ impl Peers {
     }
 
     /// Where this node's own word goes.
-    pub(super) fn for_own(&self, own: &NodeId, crowd: &Crowd, urgent: bool) -> Vec<StreamId> {
+    pub(super) fn for_own(&self, own: &NodeId, wanted: &Wanted, urgent: bool) -> Vec<StreamId> {
         let mut to: Vec<StreamId> = self.to_region(&own.region).map(|(id, _)| id).collect();
         for region in self.remote_regions(own) {
-            to.extend(self.ways(own, &region, crowd, urgent));
+            to.extend(self.ways(&region, wanted, urgent));
         }
         to
     }
@@ -80,6 +83,7 @@ impl Peers {
         &self,
         own: &NodeId,
         crowd: &Crowd,
+        wanted: &Wanted,
         from: StreamId,
         word: &Statement,
     ) -> BTreeSet<StreamId> {
@@ -95,7 +99,7 @@ impl Peers {
             for region in self.remote_regions(own) {
                 let speaks = || crowd.rank(own, &region).is_some_and(|rank| rank < speakers);
                 if crowd.peers(origin, &region).is_empty() && speaks() {
-                    to.extend(self.ways(own, &region, crowd, urgent));
+                    to.extend(self.ways(&region, wanted, urgent));
                 }
             }
         } else if teller.region == origin.region {
@@ -104,7 +108,7 @@ impl Peers {
             for link in lost.iter().filter(|link| link.to != own.region) {
                 let reached = reached.iter().map(|link| &link.to);
                 if is_detour(&own.region, &origin.region, &link.to, reached) {
-                    to.extend(self.ways(own, &link.to, crowd, urgent));
+                    to.extend(self.ways(&link.to, wanted, urgent));
                 }
             }
         }
@@ -118,11 +122,11 @@ impl Peers {
     }
 
     /// Dialed streams that the crowd does not want, where those that it wants are open; and when.
-    pub(super) fn surplus(&self, own: &NodeId, crowd: &Crowd) -> Vec<(StreamId, Instant)> {
+    pub(super) fn surplus(&self, own: &NodeId, wanted: &Wanted) -> Vec<(StreamId, Instant)> {
         let mut surplus = Vec::new();
         for region in self.remote_regions(own) {
-            let wanted = crowd.peers(own, &region);
-            let is_open = |node: &&NodeId| self.to_region(&region).any(|(_, open)| open == *node);
+            let wanted = wanted.get(&region).map_or(&[][..], Vec::as_slice);
+            let is_open = |node: &NodeId| self.to_region(&region).any(|(_, open)| open == node);
             if !wanted.iter().all(is_open) {
                 continue;
             }

@@ -52,9 +52,13 @@ pub(super) struct Size {
 /// See the module. Pure: the caller signs and sends.
 #[derive(Debug)]
 pub(super) struct Voice {
+    /// At least.
+    incarnation: u64,
     sequence: u64,
     /// How things stand.
     draft: Option<Statement>,
+    /// What it is worth to say so.
+    worth: Worth,
     /// What everybody knows, as far as they heard.
     told: Option<Told>,
     purse: Purse,
@@ -75,19 +79,29 @@ struct Told {
 impl Voice {
     pub(super) fn new(now: Instant, seed: u64) -> Self {
         let (purse, chance) = (Purse::new(now, BURST_BYTES), fastrand::Rng::with_seed(seed));
-        Self { sequence: 0, draft: None, told: None, purse, chance }
+        Self { incarnation: 0, sequence: 0, draft: None, worth: Worth::Nothing, told: None, purse, chance }
     }
 
     /// Things stand like this now. What the voice itself decides (sequence, basis, refresh, urgency) is not looked at.
     pub(super) fn set(&mut self, draft: Statement) {
+        self.worth = match &self.told {
+            Some(told) => worth::of_statements(&told.whole, &draft),
+            None => Worth::Urgent,
+        };
         self.draft = Some(draft);
+    }
+
+    /// Speaks in an incarnation after that one from now on, and says everything anew.
+    pub(super) fn outbid(&mut self, incarnation: u64) {
+        self.incarnation = incarnation.saturating_add(1);
+        (self.told, self.worth) = (None, Worth::Urgent);
     }
 
     /// When there will be something to say.
     pub(super) fn deadline(&mut self, now: Instant, size: Size) -> Option<Instant> {
-        let worth = self.worth()?;
+        let draft = self.draft.as_ref()?;
         let Some(told) = &self.told else { return Some(now) };
-        if self.draft.as_ref().is_some_and(|draft| draft.leaving && !told.whole.leaving) {
+        if draft.leaving && !told.whole.leaving {
             return Some(now);
         }
         let due = told.at + told.refresh;
@@ -96,7 +110,7 @@ impl Voice {
             let wait = Duration::from_secs_f64((missing.max(0.0) / rate).min(REFRESH_MAX.as_secs_f64()));
             (told.at + gap).max(now + wait)
         };
-        Some(match worth {
+        Some(match self.worth {
             Worth::Nothing => due,
             Worth::Telling => due.min(when(GAP, -amount)),
             Worth::Urgent => due.min(when(URGENT_GAP, -DEBT_BYTES - amount)),
@@ -108,10 +122,11 @@ impl Voice {
         if self.deadline(now, size).is_none_or(|due| now < due) {
             return None;
         }
-        let worth = self.worth()?;
         let draft = self.draft.clone()?;
+        let worth = std::mem::replace(&mut self.worth, Worth::Nothing);
         self.sequence += 1;
         let mut statement = Statement {
+            incarnation: draft.incarnation.max(self.incarnation),
             sequence: self.sequence,
             basis: 0,
             refresh: Duration::ZERO,
@@ -138,11 +153,6 @@ impl Voice {
             None => Told { full: whole.clone(), full_bytes: bytes, full_at: now, whole, at: now, refresh },
         });
         Some(statement)
-    }
-
-    fn worth(&self) -> Option<Worth> {
-        let draft = self.draft.as_ref()?;
-        Some(self.told.as_ref().map_or(Worth::Urgent, |told| worth::of_statements(&told.whole, draft)))
     }
 }
 
