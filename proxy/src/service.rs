@@ -15,7 +15,7 @@ use crate::{
         view::View,
     },
     location::Directory,
-    mesh::{dialer::Dialer, server},
+    mesh::{dialer::Dialer, seeds::Seeds, server},
     metrics::Metrics,
     probe::{self, service::Roster, session::Pace},
     worker,
@@ -126,6 +126,7 @@ pub fn check(config: &Config, clock: Clock) -> Result<(), ServiceError> {
 pub async fn run(config: Config, clock: Clock, life: Life) -> Result<(), ServiceError> {
     let Prepared { facts, site, policy, resolver, tls } = prepare(&config, clock)?;
     let listeners = Listeners::bind(&config, tls).await?;
+    let of_seeds = resolver.clone();
     let patience = config.mesh.node_expiry();
     let home = facts.own.region.clone();
 
@@ -168,9 +169,8 @@ pub async fn run(config: Config, clock: Clock, life: Life) -> Result<(), Service
         server::serve(listeners.mesh, &identity, authority, mesh_handle, patience).await
     });
     part(&mut parts, admin::serve(listeners.admin, handle.clone()));
-    for &seed in &config.mesh.seeds {
-        tokio::spawn(dialer.clone().keep(seed, handle.seed()));
-    }
+    let Mesh { seeds, discover, .. } = config.mesh.clone();
+    tokio::spawn(Seeds { dialer, seeds, discover, resolver: of_seeds }.keep());
     if let Some(file) = config.policy.file {
         tokio::spawn(control::watch_policy(file, handle.clone()));
     }

@@ -8,6 +8,7 @@ mod memory;
 mod plan;
 mod question;
 mod servers;
+mod service;
 mod settings;
 mod srv;
 mod target;

@@ -1,6 +1,7 @@
 //! The proxy's sections of the node's configuration.
 
 mod registrar;
+mod seed;
 mod sip;
 
 use crate::core::{
@@ -17,6 +18,7 @@ use serde::Deserialize;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 pub use registrar::Registrar;
+pub use seed::Seed;
 pub use sip::{LimitsSection, Sip, Socket, StreamsSection, TlsSection};
 
 /// `[mesh]`: how this node meets the others.
@@ -27,10 +29,12 @@ pub struct Mesh {
     pub listen: SocketAddr,
     /// Probe reflector, UDP. Probes leave from another port of the same address.
     pub probe_listen: SocketAddr,
-    /// Other nodes' mesh addresses; a stream is kept to each. Where a node is, is known from a stream to it alone, so
-    /// of every two nodes one has to name the other.
+    /// Where other nodes take mesh streams, by address or name. Each is asked once who it is; then a stream is kept to
+    /// those that the mesh's order makes peers of this node.
     #[serde(default)]
-    pub seeds: Vec<SocketAddr>,
+    pub seeds: Vec<Seed>,
+    /// An SRV record (RFC 2782) that lists nodes, asked anew every half a minute.
+    pub discover: Option<String>,
     /// Where nodes that learn of this one from others may open a stream to it; without it only those that name it as a
     /// seed do.
     pub advertise: Option<SocketAddr>,
@@ -145,6 +149,12 @@ impl Mesh {
             ("mesh.probe_misses", u64::from(self.probe_misses), 2, 1_000),
         ] {
             within(key, value, low, high)?;
+        }
+        if let Some(name) = self.discover.as_ref().filter(|name| !seed::is_name(name)) {
+            return Err(("mesh.discover", format!("{name:?} is no name that DNS could carry")));
+        }
+        if let Some(at) = self.advertise.filter(|at| at.ip().is_unspecified() || at.port() == 0) {
+            return Err(("mesh.advertise", format!("{at} is not an address that others reach")));
         }
         Ok(())
     }

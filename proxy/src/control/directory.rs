@@ -118,6 +118,12 @@ impl Control {
         at.map(|(node, _)| node).filter(|node| self.flood.ledger().of(node).is_some())
     }
 
+    /// Where nodes that live say that they take streams.
+    #[must_use]
+    pub fn advertised(&self) -> Vec<SocketAddr> {
+        self.others().filter_map(|(_, held)| held.statement.advertise).collect()
+    }
+
     /// A stream showed where a node is.
     pub(super) fn locate(&mut self, node: &NodeId, address: IpAddr) {
         let held = self.flood.ledger().of(node);
@@ -129,10 +135,14 @@ impl Control {
     /// A node spoke: its ports are as it says.
     pub(super) fn refresh_listing(&mut self, node: &NodeId) {
         let now = self.now();
-        if let (Some(held), Some(listing)) = (self.flood.ledger().of(node), self.book.get_mut(node)) {
+        let held = self.flood.ledger().of(node);
+        if let (Some(held), Some(listing)) = (held, self.book.get_mut(node)) {
             listing.sip_port = held.statement.sip_port;
             listing.probe_port = held.statement.probe_port;
             listing.seen = now;
+        } else if let Some(at) = held.and_then(|held| held.statement.advertise) {
+            // Nobody has met it yet; it says where it is.
+            self.locate(node, at.ip());
         }
     }
 

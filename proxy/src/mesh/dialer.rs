@@ -1,4 +1,4 @@
-//! The dialing side of the mesh: one task a seed, which keeps trying as long as the process lives.
+//! The dialing side of the mesh: one task an address, which keeps trying as long as somebody names it.
 
 use super::stream::{FRAME_BYTES_MAX, KEEPALIVE, Origin, follow, queue};
 use crate::control::Handle;
@@ -8,7 +8,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     time::Duration,
 };
-use tokio::time::sleep;
+use tokio::{sync::watch, time::sleep};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity as TlsIdentity};
 
 /// Between two tries. Jittered, so that a mesh that comes back does not come in step.
@@ -39,11 +39,11 @@ impl Dialer {
             .domain_name(mesh_domain)
     }
 
-    /// Keeps a stream to `seed`, unless the peer there keeps one to us.
-    pub async fn keep(self, seed: SocketAddr, seed_of_chance: u64) {
+    /// Keeps a stream to `seed` while there is a sender of `wanted`, unless the peer there keeps one to us.
+    pub async fn keep(self, seed: SocketAddr, wanted: watch::Receiver<()>, seed_of_chance: u64) {
         let mut chance = fastrand::Rng::with_seed(seed_of_chance);
         let mut told = false;
-        loop {
+        while wanted.has_changed().is_ok() {
             if self.control.wants(seed.ip()).await {
                 match self.dial(seed).await {
                     Ok(()) => told = false,

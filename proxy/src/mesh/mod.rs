@@ -5,6 +5,7 @@ pub mod dialer;
 pub mod exchange;
 pub mod flood;
 pub mod ledger;
+pub mod seeds;
 pub mod server;
 pub mod statement;
 pub mod stream;
