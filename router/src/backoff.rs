@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::Time;
 
 /// The hold doubles this often at most: 32 times the base.
@@ -11,7 +13,7 @@ const DOUBLINGS_MAX: u32 = 5;
 const TRUST_HOLDS: u32 = 12;
 
 /// How often in a row the same thing failed soon after its promotion.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Backoff {
     doublings: u32,
     promoted_at: Option<Time>,

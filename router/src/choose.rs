@@ -3,6 +3,8 @@
 //! with fewer relays takes over as soon as it has been better for the hold, be it by little. Only what was taken
 //! first, before all paths were known, is given up for one with fewer relays without a hold.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     Path, Settings, Time,
     backoff::Backoff,
@@ -26,7 +28,7 @@ const DEADBAND_R: f64 = 0.25;
 ///    │ gone, and nothing left   ▼                                          ▼ margin, gone, policy: switch
 ///    └─────────────────────────────────────────────────────────────────────┘
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Chooser {
     state: State,
     backoff: Backoff,
@@ -34,7 +36,7 @@ pub(crate) struct Chooser {
     open_until: Option<Time>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 enum State {
     #[default]
     Vacant,

@@ -1,6 +1,8 @@
 //! Two robust ways to read a noisy number: the median of the last three, and a mean that falls fast and
 //! rises slowly.
 
+use serde::{Deserialize, Serialize};
+
 /// Falls by this share of the way with each report ...
 const FALL: f64 = 0.8;
 /// ... and rises by this share of the way in half a second: what got worse is believed at once, what got
@@ -9,7 +11,7 @@ const RISE: f64 = 0.4;
 const RISE_PERIOD_S: f64 = 0.5;
 
 /// Delay, jitter and loss of a link, either as they are now or smoothed. Higher is worse in each.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Measure {
     /// One way, ms: half the 95th percentile of the round trips.
     pub(crate) delay_ms: f64,
@@ -33,7 +35,7 @@ impl Measure {
 
 /// The median of the last three values. One spike, say a pause of the measuring process, never shows; of only
 /// two values the lower one counts.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct MedianOf3 {
     last: [Option<f64>; 3],
 }

@@ -18,10 +18,12 @@ mod link;
 mod links;
 pub mod measure;
 mod overrides;
+mod pairs;
 mod path;
 mod plan;
 mod policy;
 mod reason;
+mod record;
 mod report;
 mod router;
 mod routes;
@@ -42,6 +44,7 @@ pub use path::{Detour, InvalidPath, Path, RELAYS_MAX};
 pub use plan::{Basis, Plan, Shift, Step, Unreachable};
 pub use policy::{Finding, Objective, Policy, PolicyError, Protect, RULES_MAX, Severity};
 pub use reason::{Obstacle, Reason, Snapshot, Sway, SwayKind};
+pub use record::{Decision, Journal};
 pub use report::{
     Cause, DELAY_MS_MAX, HopCounts, LANES_MAX, LINKS_MAX, LaneReport, LinkReport, RefusedReport, Report,
 };

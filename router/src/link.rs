@@ -3,6 +3,8 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     HopCounts, LinkReport, NodeName, Time,
     backoff::Backoff,
@@ -18,7 +20,7 @@ use crate::{
 ///   └──┘ down      └─── `until` is reached ── Recovering{until} ─────┘
 /// ```
 /// A link that was never up before is used as soon as it is: a node that starts has nothing better.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Standing {
     Unknown,
     Up,
@@ -28,7 +30,7 @@ pub(crate) enum Standing {
 
 /// The present state of one link. It is up while one of its reporters says so: a node that cannot reach the
 /// far region alone must not take the link from its whole region.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Link {
     pub(crate) standing: Standing,
     pub(crate) now: Measure,
@@ -41,7 +43,7 @@ pub(crate) struct Link {
 }
 
 /// What one node said last.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Reporter {
     at: Time,
     incarnation: u64,

@@ -2,11 +2,12 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     HopCounts, NodeId, Reading, RefusedReport, Region, Report, Settings, Time,
     link::{Link, Standing},
+    pairs,
 };
 
 /// A link or a node that was silent for this many expiry times is forgotten, so that memory stays bounded.
@@ -43,13 +44,15 @@ pub struct LinkState {
     pub age: Duration,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Links {
+    #[serde(with = "pairs")]
     links: BTreeMap<(Region, Region), Link>,
+    #[serde(with = "pairs")]
     origins: BTreeMap<NodeId, Origin>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Origin {
     incarnation: u64,
     sequence: u64,

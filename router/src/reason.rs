@@ -3,12 +3,12 @@
 
 use std::{fmt, time::Duration};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{Path, Region};
 
 /// Why a path was taken, or lost.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// Nothing has been found yet.
@@ -50,7 +50,7 @@ pub enum Reason {
 }
 
 /// A path in numbers, at the time of a decision.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// The path.
     pub path: Path,
@@ -63,7 +63,7 @@ pub struct Snapshot {
 }
 
 /// What keeps calls off a path.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Obstacle {
     /// A region on it has no live node.
@@ -102,7 +102,7 @@ pub enum Obstacle {
 }
 
 /// What one rule does to the score of a path.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sway {
     /// Which action of the rule.
     pub kind: SwayKind,
@@ -115,7 +115,7 @@ pub struct Sway {
 }
 
 /// The action of a rule that weighs on a path without forbidding it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SwayKind {
     /// `avoid`

@@ -52,7 +52,10 @@ pub enum Output {
 
 /// Computes the routes of one region. Pure: after each [`handle`](Self::handle) take the outputs by
 /// [`poll`](Self::poll) until there are none, then sleep until [`deadline`](Self::deadline).
-#[derive(Debug)]
+///
+/// A router serializes: taken between two inputs, after its outputs, it goes on elsewhere exactly as it would have here.
+/// Numbers must come back as they were: serde_json needs its `float_roundtrip` for that.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Router {
     home: Region,
     settings: Settings,
@@ -65,7 +68,9 @@ pub struct Router {
     table: Arc<RouteTable>,
     /// The numbers of the table are out of date.
     stale: bool,
+    #[serde(skip)]
     history: History,
+    #[serde(skip)]
     outputs: VecDeque<Output>,
 }
 

@@ -2,21 +2,25 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     Change, Class, Path, Policy, RANKED_MAX, Ranked, Reason, Refused, Region, Route, Slice, Time,
     choose::{Chooser, View},
+    pairs,
     policy::{Constraints, Occasion},
     reason::Obstacle,
     score::{Weighed, Weigher},
 };
 
 /// What is remembered of every destination.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Routes {
+    #[serde(with = "pairs")]
     choices: BTreeMap<(Region, Slice), Choice>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Choice {
     chooser: Chooser,
     reason: Reason,

@@ -3,7 +3,7 @@
 
 use std::{fmt, sync::Arc};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{Path, Policy, Reason, Region, Slice, Time, Traffic, reason::Sway, score::Weighed};
 
@@ -11,7 +11,7 @@ use crate::{Path, Policy, Reason, Region, Slice, Time, Traffic, reason::Sway, sc
 pub const RANKED_MAX: usize = 4;
 
 /// Ranked paths from the home region to every other one.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RouteTable {
     /// Grows by one with every table; the first one, empty, is 0.
     pub epoch: u64,
@@ -22,14 +22,13 @@ pub struct RouteTable {
     /// The policy it obeys.
     pub policy_revision: u64,
     /// Knows which slice a call is of.
-    #[serde(skip)]
     policy: Arc<Policy>,
     /// Sorted by destination and slice.
     routes: Vec<Route>,
 }
 
 /// How calls of one class reach one region.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Route {
     /// The destination.
     pub to: Region,
@@ -47,7 +46,7 @@ pub struct Route {
 }
 
 /// Why no path may carry calls.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refused {
     /// Paths are up, but the operators' rules keep calls off all of them. Otherwise it is the network.
     pub by_policy: bool,
@@ -56,7 +55,7 @@ pub struct Refused {
 }
 
 /// A path and what speaks for it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ranked {
     /// The path.
     pub path: Path,
@@ -79,7 +78,7 @@ pub struct Ranked {
 }
 
 /// Another path was chosen, or the last one lost.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Change {
     /// When.
     pub at: Time,

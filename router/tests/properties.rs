@@ -155,6 +155,33 @@ proptest! {
     }
 
     #[test]
+    fn a_router_that_was_written_down_goes_on_as_the_one_that_stayed(
+        inputs in prop::collection::vec((0_u64..1_000, input(5)), 2..60).prop_map(numbered),
+        cut in 0.0..1.0_f64,
+    ) {
+        let (before, after) = inputs.split_at((inputs.len() as f64 * cut) as usize);
+        let mut stayed = run(before, |_, _, _| ());
+        let mut now = before.iter().fold(Time::from_millis(1_000_000), |now, (ms, _)| now + Duration::from_millis(*ms));
+        let text = serde_json::to_string(&stayed).unwrap();
+        let mut moved: Router = serde_json::from_str(&text).unwrap();
+        prop_assert_eq!(&text, &serde_json::to_string(&moved).unwrap());
+        for (step_ms, input) in after {
+            now = now + Duration::from_millis(*step_ms);
+            let mut outputs = [Vec::new(), Vec::new()];
+            for (router, outputs) in [&mut stayed, &mut moved].into_iter().zip(&mut outputs) {
+                router.handle(now, input.clone());
+                outputs.extend(std::iter::from_fn(|| router.poll()).map(|output| format!("{output:?}")));
+            }
+            prop_assert_eq!(&outputs[0], &outputs[1]);
+            prop_assert_eq!(stayed.deadline(), moved.deadline());
+            for (from, to) in [(0, 1), (0, 4), (2, 3)] {
+                let explain = |router: &Router| router.explain(now, &region(from), &region(to), &Traffic::voice());
+                prop_assert_eq!(explain(&stayed), explain(&moved));
+            }
+        }
+    }
+
+    #[test]
     fn without_a_memory_the_best_of_all_paths_is_chosen(
         rtts in prop::collection::vec(1.0..500.0_f64, 36),
         losses in prop::collection::vec(0_u32..60, 36),

@@ -272,3 +272,41 @@ fn numbers_alone_make_a_new_table_once_a_second_at_most() {
     }
     assert!(world.tables.len() > 30, "the numbers are kept fresh: {} tables", world.tables.len());
 }
+
+#[test]
+fn every_change_is_explained_again_from_the_journal() {
+    let mut world = World::new(3);
+    let mut told = Vec::new();
+    for (second, event) in [
+        (10, Event::Weather(OREGON, VIRGINIA, 0.2, 80.0)),
+        (20, Event::Policy(AVOID_OHIO)),
+        (25, Event::Die(CALIFORNIA)),
+        (30, Event::Policy("revision = 2")),
+        (35, Event::Weather(OREGON, VIRGINIA, 0.0, 0.0)),
+        (60, Event::Cut(OREGON, VIRGINIA)),
+    ] {
+        world.play(vec![], second - 1);
+        told.extend(world.explained());
+        world.play(vec![(second, event)], second);
+        told.extend(world.explained());
+    }
+    world.play(vec![], 70);
+    told.extend(world.explained());
+
+    // Through text, as it lies on a disk.
+    let text = serde_json::to_string(&world.journal).unwrap();
+    let journal: ringway_router::Journal = serde_json::from_str(&text).unwrap();
+    assert_eq!(journal.changes(world.now()), world.changes);
+    for (at, then) in told {
+        let decision = journal.decision(at, &then.from, &then.to, &Traffic::voice());
+        assert_eq!(decision.explanation, then, "{decision}");
+    }
+    for change in &world.changes {
+        let decision = journal.decision(change.at, &change.from, &change.to, &Traffic::voice());
+        assert_eq!(decision.explanation.chosen, change.new, "{decision}");
+        assert_eq!(decision.explanation.reason, change.reason.to_string(), "{decision}");
+        assert_eq!(decision.change.as_ref(), Some(change));
+        assert!(decision.to_string().contains(&decision.explanation.reason), "{decision}");
+    }
+    assert!(world.changes.len() >= 6, "{:?}", world.changes);
+}

@@ -4,8 +4,8 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use ringway_router::{
-    Change, Input, LinkReport, NodeId, Output, Policy, Region, Report, RouteTable, Router, Settings, Time,
-    measure::LossEstimate,
+    Change, Explanation, Input, Journal, LinkReport, NodeId, Output, Policy, Region, Report, RouteTable,
+    Router, Settings, Time, Traffic, measure::LossEstimate,
 };
 
 pub(crate) const OREGON: &str = "us-west-2";
@@ -46,6 +46,7 @@ pub(crate) enum Event {
 
 pub(crate) struct World {
     pub(crate) router: Router,
+    pub(crate) journal: Journal,
     pub(crate) changes: Vec<Change>,
     pub(crate) tables: Vec<Arc<RouteTable>>,
     links: Vec<Link>,
@@ -76,8 +77,10 @@ impl World {
             cut: false,
             estimate: LossEstimate::new(Time::default()),
         };
+        let router = Router::new(region(OREGON), Settings::default());
         let mut world = Self {
-            router: Router::new(region(OREGON), Settings::default()),
+            journal: Journal::new(Time::default(), &router),
+            router,
             changes: Vec::new(),
             tables: Vec::new(),
             links: RTT_MS.into_iter().map(link).collect(),
@@ -192,6 +195,7 @@ impl World {
 
     fn tell(&mut self, input: Input) {
         let now = self.now();
+        assert!(self.journal.note(now, &input, &self.router), "a journal has room for the whole test");
         self.router.handle(now, input);
         while let Some(output) = self.router.poll() {
             match output {
@@ -200,6 +204,13 @@ impl World {
                 Output::Refused { origin, why } => panic!("{origin}: {why}"),
             }
         }
+    }
+
+    /// Why each destination is reached as it is, at this moment.
+    pub(crate) fn explained(&self) -> Vec<(Time, Explanation)> {
+        let (now, home) = (self.now(), region(OREGON));
+        let explain = |to| (now, self.router.explain(now, &home, &region(to), &Traffic::voice()));
+        [CALIFORNIA, OHIO, VIRGINIA].into_iter().map(explain).collect()
     }
 
     pub(crate) fn now(&self) -> Time {
