@@ -20,7 +20,9 @@ use crate::{
 mod text;
 
 /// So many paths are scored at most, two policies together. Sets how many of the recorded minutes are looked at.
-const PATHS_MAX: usize = 300_000_000;
+const PATHS_MAX: usize = 250_000_000;
+/// To match a region with the name of a link takes as long as to score so many paths.
+const WORD_PATHS: usize = 20;
 /// The coming day is taken to be like the recorded one, so that rules see the hours at which they would hold.
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// The most pairs that are listed one by one.
@@ -38,7 +40,7 @@ pub struct Basis {
     /// The links as they are.
     pub now: Sample,
     /// The links as they were.
-    pub history: History,
+    pub history: Arc<History>,
 }
 
 /// What another policy would change.
@@ -251,13 +253,16 @@ impl<'a> Trial<'a> {
     /// How many of the recorded minutes can be looked at.
     fn affordable(&mut self, recorded: usize, worst: usize) -> usize {
         let at = self.basis.now.at;
-        let holding = self.policies().map(|policy| policy.holding(at + DAY));
-        let busiest = self.cases(holding).len();
-        let present = self.policies().map(|policy| policy.holding(at));
-        let busiest = busiest.max(self.cases(present).len()).max(1);
         let regions = self.known.len();
-        let paths = busiest * 2 * (regions * regions).max(1);
-        let looks = (PATHS_MAX / paths).max(2);
+        let mut busiest = 1;
+        for at in [at, at + DAY] {
+            let holding = self.policies().map(|policy| policy.holding(at));
+            // Names of links are matched for every pair anew.
+            let words = |case: &Case<'_>| case.old.link_words() + case.new.link_words();
+            let work = |case: &Case<'_>| 2 * regions * regions + WORD_PATHS * regions * words(case);
+            busiest = self.cases(holding).iter().map(work).sum::<usize>().max(busiest);
+        }
+        let looks = (PATHS_MAX / busiest).max(2);
         recorded.min(looks.saturating_sub(worst.min(looks / 2)))
     }
 

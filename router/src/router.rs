@@ -68,8 +68,9 @@ pub struct Router {
     table: Arc<RouteTable>,
     /// The numbers of the table are out of date.
     stale: bool,
+    /// Decides nothing, so a record of decisions goes without it.
     #[serde(skip)]
-    history: History,
+    history: Arc<History>,
     #[serde(skip)]
     outputs: VecDeque<Output>,
 }
@@ -85,7 +86,7 @@ impl Router {
             routes: Routes::default(),
             table: Arc::new(RouteTable::new(0, home.clone(), Time::default(), Arc::new(Policy::empty()))),
             stale: false,
-            history: History::default(),
+            history: Arc::default(),
             outputs: VecDeque::new(),
             settings,
             home,
@@ -161,7 +162,7 @@ impl Router {
             settings: self.settings.clone(),
             regions: self.live.clone(),
             now: Sample { at: now, links },
-            history: self.history.clone(),
+            history: Arc::clone(&self.history),
         }
     }
 
@@ -175,7 +176,7 @@ impl Router {
 
     fn update(&mut self, now: Time, replaced: Option<&Policy>) {
         self.links.advance(now, &self.settings);
-        self.history.note(now, self.links.readings());
+        Arc::make_mut(&mut self.history).note(now, self.links.readings());
         let graph = Graph::new(&self.links, &self.live);
         let epoch = self.table.epoch + 1;
         // The scene borrows the router, the choices are taken out of it meanwhile.

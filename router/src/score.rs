@@ -254,16 +254,8 @@ impl Masks {
             let meant = tendencies.iter().enumerate().filter(|(_, tendency)| tendency.means(relay));
             meant.fold(0_u128, |bits, (i, _)| bits | 1 << i)
         };
-        let mut links_r = Vec::new();
-        if constraints.speaks_of_links() {
-            for from in graph.regions() {
-                links_r.extend(graph.regions().map(|to| {
-                    constraints.forbids_link(from, to).is_none().then(|| constraints.link_r(from, to))
-                }));
-            }
-        }
         Self {
-            links_r,
+            links_r: constraints.links_r(&graph.regions().collect::<Vec<_>>()),
             allowed: (0..graph.len())
                 .map(|i| graph.is_live(i) && constraints.forbids(Some(graph.region(i))).is_none())
                 .collect(),

@@ -49,7 +49,7 @@ fn basis(policy: &str, loss_now: f32) -> Basis {
         settings: Settings::default(),
         regions: REGIONS.iter().map(|name| region(name)).collect(),
         now: Sample { at: Time::from_micros(TUESDAY_US), links: links(loss_now) },
-        history,
+        history: Arc::new(history),
     }
 }
 
@@ -159,7 +159,7 @@ fn doubts_about_the_document_stand_in_its_plan() {
 
 #[test]
 fn without_a_record_there_is_still_a_plan_for_now() {
-    let basis = Basis { history: History::default(), ..basis("", 0.2) };
+    let basis = Basis { history: Arc::default(), ..basis("", 0.2) };
     let plan = plan(&basis, "[[rule]]\nforbid = [\"us-east-2\"]");
     assert_eq!((plan.recorded, plan.samples, plan.shifts.len()), (0, 0, 1));
     assert_eq!(plan.shifts[0].share, 0.0);

@@ -1,6 +1,6 @@
 //! What a policy has to say about the paths between two regions.
 
-use super::{Action, Biased, Cost, LinkWord, Objective, Policy, Protect, Rule, Word};
+use super::{Action, Biased, Cost, Glob, LinkWord, Objective, Policy, Protect, Rule, Word};
 use crate::{
     Path, Region, Slice, Time,
     path::RELAYS_MAX,
@@ -111,6 +111,50 @@ impl<'a> Constraints<'a> {
         of_rules - if self.cost_r > 0.0 { self.cost_r * self.usd_per_gb(from, to) } else { 0.0 }
     }
 
+    /// [`link_r`](Self::link_r) of every link between these regions, row by row, `None` where the link is forbidden.
+    /// Empty when no rule speaks of links. Matches every name once and not once a link.
+    pub(crate) fn links_r(&self, regions: &[&Region]) -> Vec<Option<f64>> {
+        if !self.speaks_of_links() {
+            return Vec::new();
+        }
+        let count = regions.len();
+        let fitting =
+            |glob: &Glob| (0..count).filter(|i| glob.matches(regions[*i].as_str())).collect::<Vec<_>>();
+        let mark = |word: &LinkWord, links: &mut dyn FnMut(usize)| {
+            let (from, to) = (fitting(&word.from), fitting(&word.to));
+            for (a, b) in from.iter().flat_map(|a| to.iter().map(move |b| (*a, *b))) {
+                links(a * count + b);
+                if word.both_ways {
+                    links(b * count + a);
+                }
+            }
+        };
+        let mut matrix = vec![Some(0.0); count * count];
+        if self.cost_r > 0.0 {
+            let mut usd_per_gb = vec![0.0; count * count];
+            for cost in self.costs {
+                mark(&cost.links, &mut |link| usd_per_gb[link] = cost.usd_per_gb);
+            }
+            matrix = usd_per_gb.into_iter().map(|usd| Some(-self.cost_r * usd)).collect();
+        }
+        for rule in &self.of_links {
+            let action = &rule.action;
+            let mut avoided = vec![false; if action.avoid_links.is_empty() { 0 } else { count * count }];
+            action.avoid_links.iter().for_each(|word| mark(word, &mut |link| avoided[link] = true));
+            for (r, _) in matrix.iter_mut().zip(avoided).filter(|(_, avoided)| *avoided) {
+                *r = r.map(|r| r - action.avoid_r);
+            }
+            if !action.bias.is_empty() {
+                let links = regions.iter().flat_map(|from| regions.iter().map(move |to| (*from, *to)));
+                for (r, (from, to)) in matrix.iter_mut().zip(links) {
+                    *r = r.map(|r| r + self.bias_r(rule, from, to));
+                }
+            }
+            action.forbid_links.iter().for_each(|word| mark(word, &mut |link| matrix[link] = None));
+        }
+        matrix
+    }
+
     /// When packets and requests go over two paths. Of several rules the last one holds.
     pub(crate) fn protect(&self) -> Protect {
         self.rules.iter().rev().find_map(|rule| rule.action.protect).unwrap_or_default()
@@ -134,6 +178,17 @@ impl<'a> Constraints<'a> {
         let priced = self.cost_r > 0.0 || self.objective() == Objective::Cost;
         actions(self) == other.rules.iter().map(|rule| &rule.action).collect::<Vec<_>>()
             && (!priced || self.costs == other.costs)
+    }
+
+    /// How many names of links have to be looked at.
+    pub(crate) fn link_words(&self) -> usize {
+        let words = |rule: &&Rule| {
+            let Action { forbid_links, avoid_links, bias, .. } = &rule.action;
+            // A bias looks at both ends of every link by itself.
+            forbid_links.len() + avoid_links.len() + bias.len() * 32
+        };
+        let costs = if self.cost_r > 0.0 { self.costs.len() } else { 0 };
+        self.of_links.iter().map(words).sum::<usize>() + costs
     }
 
     /// What the rules are called, in order.

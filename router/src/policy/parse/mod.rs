@@ -18,7 +18,7 @@ use toml::Spanned;
 /// The longest document, in bytes.
 pub(super) const DOCUMENT_MAX: usize = 256 * 1_024;
 /// The most entries of the cost table.
-const COSTS_MAX: usize = 1_024;
+const COSTS_MAX: usize = 256;
 /// Dearer than any carrier or cloud.
 const USD_PER_GB_MAX: f64 = 1_000.0;
 

@@ -164,12 +164,20 @@ fn avoided_links_count_each_and_biases_too() {
 fn what_the_links_add_up_to_is_what_the_path_is_told() {
     let policy = Policy::parse(
         "revision = 1\n[[cost]]\nusd_per_gb = 0.02\n[[cost]]\nfrom = \"a\"\nusd_per_gb = 0.09\n\
-         [[rule]]\nbias = { c = 3, direct = -1 }\ncost_r = 50\n[[rule]]\navoid_links = [\"c > b\"]\ncost_r = 10",
+         [[rule]]\nbias = { c = 3, direct = -1 }\ncost_r = 50\n[[rule]]\navoid_links = [\"c > b\"]\ncost_r = 10\n\
+         forbid_links = [\"d <> c\"]",
     )
     .unwrap();
+    let names = ["a", "b", "c", "d"].map(region);
     for regions in ["a b", "a c b", "a c d b", "a d c b"] {
         let path = path(regions);
         let constraints = between(&policy, &path);
+        let matrix = constraints.links_r(&names.iter().collect::<Vec<_>>());
+        for (i, r) in matrix.into_iter().enumerate() {
+            let (from, to) = (&names[i / 4], &names[i % 4]);
+            assert_eq!(r.is_none(), constraints.forbids_link(from, to).is_some());
+            assert!(r.is_none_or(|r| (r - constraints.link_r(from, to)).abs() < 1e-9), "{from} > {to} {r:?}");
+        }
         let sum: f64 = path.hops().map(|(from, to)| constraints.link_r(from, to)).sum();
         assert!((constraints.terms(&path).total_r - sum).abs() < 1e-9, "{regions}");
     }
