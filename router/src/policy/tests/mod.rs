@@ -1,6 +1,7 @@
 //! What good documents do; next door, what is refused, when rules hold, and which calls they tell apart.
 
 mod checks;
+mod documents;
 mod refusals;
 mod slicing;
 
