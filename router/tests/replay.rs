@@ -10,8 +10,11 @@ mod atlas;
 #[path = "replay/mod.rs"]
 mod replay;
 
-use atlas::weather::BAD_DAY;
-use replay::study::Study;
+use atlas::{Atlas, weather::BAD_DAY};
+use replay::{
+    cases::{CASES, STORM},
+    study::Study,
+};
 
 #[test]
 fn the_short_replay() {
@@ -22,8 +25,22 @@ fn the_short_replay() {
 #[test]
 #[ignore = "takes minutes; prints the tables of docs/replay.md"]
 fn the_long_replay() {
-    for (size, homes, hours) in [(4, vec![0, 1, 2, 3], 12.0), (16, vec![0, 4, 9], 4.0)] {
+    for (size, homes, hours) in [(4, vec![0, 1, 2, 3], 12.0), (16, vec![0, 9], 1.0)] {
         let score = Study::new(size, &homes, hours, 1, BAD_DAY).play();
         println!("{score}");
     }
+}
+
+#[test]
+fn the_router_alone_is_safe_and_comes_back() {
+    for size in [4, 16] {
+        let atlas = Atlas::new(size);
+        CASES.iter().for_each(|case| case.play(&atlas, 0));
+    }
+}
+
+#[test]
+fn after_a_storm_calls_are_on_the_best_paths() {
+    let atlas = Atlas::new(4);
+    (1..=5).for_each(|seed| STORM.play(&atlas, seed));
 }

@@ -1,7 +1,5 @@
 //! Seeded chance (splitmix64): the same seed, the same world.
 
-use std::f64::consts::TAU;
-
 #[derive(Clone)]
 pub(crate) struct Chance(u64);
 
@@ -44,11 +42,6 @@ impl Chance {
 
     pub(crate) fn exponential(&mut self, mean: f64) -> f64 {
         -mean * (1.0 - self.unit()).ln()
-    }
-
-    /// Normal, with mean 0 and deviation 1 (Box and Muller).
-    pub(crate) fn normal(&mut self) -> f64 {
-        (-2.0 * (1.0 - self.unit()).ln()).sqrt() * (TAU * self.unit()).cos()
     }
 
     pub(crate) fn below(&mut self, count: usize) -> usize {

@@ -28,7 +28,7 @@ impl Guard {
     pub(crate) fn check(&mut self, table: &RouteTable) {
         self.tables += 1;
         let epoch = self.epochs.entry(table.home.clone()).or_default();
-        assert!(table.epoch > *epoch, "epoch {} after {epoch}", table.epoch);
+        assert_eq!(table.epoch, *epoch + 1, "one table an epoch, one epoch a table");
         *epoch = table.epoch;
         assert_eq!(table.policy_revision, self.policy.revision, "a table under another policy");
         for route in table.routes() {

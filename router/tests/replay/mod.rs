@@ -1,5 +1,7 @@
-//! The replay: ways of steering, scored on the same trace.
+//! The replay: ways of steering, scored on the same trace; and the router alone, told by reports.
 
+mod alone;
+pub(crate) mod cases;
 mod guard;
 mod ours;
 mod profile;

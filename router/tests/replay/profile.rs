@@ -32,8 +32,8 @@ struct Watch {
 
 pub(crate) struct Profile {
     watches: Vec<Watch>,
-    /// Points of R times windows.
-    pub(crate) lost: BTreeMap<Blame, f64>,
+    /// Points of R times windows, and how many windows.
+    pub(crate) lost: BTreeMap<Blame, (f64, u64)>,
 }
 
 impl Profile {
@@ -70,7 +70,9 @@ impl Profile {
                 None if watch.relays > 0 => Blame::Detour,
                 None => Blame::Direct,
             };
-            *self.lost.entry(blame).or_default() += lost_r;
+            let (sum, windows) = self.lost.entry(blame).or_default();
+            *sum += lost_r;
+            *windows += 1;
         }
         (watch.worst, watch.longest_ms) = (None, 0);
     }

@@ -204,9 +204,14 @@ impl fmt::Display for Score {
         let gain = self.row("oracle").gain();
         writeln!(f, "\nR that the oracle has and we have not, in % of its gain:")?;
         let mut lost: Vec<_> = self.profile.lost.iter().collect();
-        lost.sort_by(|a, b| b.1.total_cmp(a.1));
-        for (blame, r) in lost.into_iter().take(14) {
-            writeln!(f, "  {:5.2} {blame:?}", 100.0 * r / windows / gain)?;
+        lost.sort_by(|a, b| b.1.0.total_cmp(&a.1.0));
+        for (blame, (r, count)) in lost.into_iter().take(14) {
+            writeln!(
+                f,
+                "  {:5.2} {blame:?}, {count} windows of {:.2}",
+                100.0 * r / windows / gain,
+                r / *count as f64
+            )?;
         }
         let of = |steps: u64| steps * STEP_MS;
         writeln!(f, "windows of {} ms", of(super::tape::WINDOW_STEPS))
