@@ -15,6 +15,8 @@ const TRIFLE_R: f64 = 0.05;
 pub(crate) enum Blame {
     /// The path in use has been bad for less than this many ms.
     Bad { kind: Kind, under_ms: u64 },
+    /// The router had no path at all for a while.
+    Nothing,
     /// It is healthy, but a detour.
     Detour,
     /// It is healthy and direct, but there is something better.
@@ -28,6 +30,7 @@ struct Watch {
     worst: Option<Kind>,
     longest_ms: u64,
     relays: usize,
+    nothing: bool,
 }
 
 pub(crate) struct Profile {
@@ -44,7 +47,10 @@ impl Profile {
     /// One step of a pair on this way.
     pub(crate) fn step(&mut self, pair: usize, way: &Way, sky: &Sky<'_>) {
         let watch = &mut self.watches[pair];
-        let Way::One(chain) = way else { return };
+        let Way::One(chain) = way else {
+            watch.nothing = true;
+            return;
+        };
         watch.relays = chain.relays();
         let (loss_r, delay_r) = blame(&chain.fate(sky.atlas, |link| sky.link(link)));
         let (fair_loss_r, fair_delay_r) = blame(&chain.fate(sky.atlas, |link| sky.fair(link)));
@@ -66,6 +72,7 @@ impl Profile {
                 .find(|under| watch.longest_ms <= *under)
                 .unwrap_or(u64::MAX);
             let blame = match watch.worst {
+                _ if watch.nothing => Blame::Nothing,
                 Some(kind) => Blame::Bad { kind, under_ms },
                 None if watch.relays > 0 => Blame::Detour,
                 None => Blame::Direct,
@@ -74,6 +81,6 @@ impl Profile {
             *sum += lost_r;
             *windows += 1;
         }
-        (watch.worst, watch.longest_ms) = (None, 0);
+        (watch.worst, watch.longest_ms, watch.nothing) = (None, 0, false);
     }
 }

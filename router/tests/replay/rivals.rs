@@ -1,6 +1,8 @@
 //! Those who need no measuring of their own: direct only, two static disjoint paths, the shortest path by delay, and
 //! the oracle.
 
+use std::collections::VecDeque;
+
 use super::way::{Chain, Way, every_chain};
 use crate::atlas::sky::{STEP_MS, Sky};
 
@@ -146,15 +148,18 @@ fn delays(sky: &Sky<'_>) -> Vec<f64> {
     (0..size * size).map(state).map(|s| if s.is_cut() { f64::INFINITY } else { s.delay_p95_ms() }).collect()
 }
 
-/// Knows what every link does in this very step, and changes in every step if that wins anything.
+/// Knows what every link does in this very step, and changes in every step if that wins anything. Or it is told all
+/// this some steps late: the most that anybody can do who has to see trouble before he leaves it.
 pub(crate) struct Oracle {
+    name: &'static str,
     /// The paths of every pair, with their ratings in fair weather, best first.
     paths: Vec<Vec<(f64, Chain)>>,
-    ways: Vec<Way>,
+    /// What it takes now, and what it is going to take, step by step.
+    ways: VecDeque<Vec<Way>>,
 }
 
 impl Oracle {
-    pub(crate) fn new(pairs: &[Pair], sky: &Sky<'_>) -> Self {
+    pub(crate) fn new(name: &'static str, late_steps: usize, pairs: &[Pair], sky: &Sky<'_>) -> Self {
         let ranked = |(from, to): &Pair| {
             let mut paths: Vec<(f64, Chain)> = every_chain(*from, *to, sky.atlas.len())
                 .into_iter()
@@ -163,19 +168,21 @@ impl Oracle {
             paths.sort_by(|a, b| b.0.total_cmp(&a.0));
             paths
         };
-        Self { paths: pairs.iter().map(ranked).collect(), ways: vec![Way::Nothing; pairs.len()] }
+        let paths: Vec<_> = pairs.iter().map(ranked).collect();
+        let fair = paths.iter().map(|paths| Way::One(paths[0].1)).collect();
+        Self { name, paths, ways: vec![fair; late_steps + 1].into() }
     }
 }
 
 impl Steering for Oracle {
     fn name(&self) -> &'static str {
-        "oracle"
+        self.name
     }
 
     fn live(&mut self, sky: &Sky<'_>) {
-        for (paths, way) in self.paths.iter().zip(&mut self.ways) {
-            // No path is better than in fair weather, so the first ones usually decide.
-            let (mut best_r, mut best) = (f64::NEG_INFINITY, *way);
+        // No path is better than in fair weather, so the first ones usually decide.
+        let best = |paths: &Vec<(f64, Chain)>| {
+            let (mut best_r, mut best) = (f64::NEG_INFINITY, Way::Nothing);
             for (r_fair, chain) in paths {
                 if *r_fair <= best_r {
                     break;
@@ -185,11 +192,13 @@ impl Steering for Oracle {
                     (best_r, best) = (r, Way::One(*chain));
                 }
             }
-            *way = best;
-        }
+            best
+        };
+        self.ways.push_back(self.paths.iter().map(best).collect());
+        self.ways.pop_front();
     }
 
     fn leg(&self, pair: usize) -> Leg {
-        Leg::whole(self.ways[pair])
+        Leg::whole(self.ways[0][pair])
     }
 }

@@ -1,8 +1,8 @@
 //! All who compete, on the same trace, step by step.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
-use ringway_router::Settings;
+use ringway_router::{Reason, Settings};
 
 use super::{
     guard::Forbidden,
@@ -15,7 +15,7 @@ use super::{
 use crate::atlas::{
     Atlas,
     chance::Chance,
-    sky::{STEP_MS, Sky},
+    sky::Sky,
     weather::{Climate, forecast},
 };
 
@@ -89,7 +89,8 @@ impl Study {
             Box::new(Ron::new(&pairs, &sky, chance.fork(1_000_002))),
             Box::new(Shortest::new(&pairs, &sky)),
             Box::new(Twin::new(&pairs, &sky)),
-            Box::new(Oracle::new(&pairs, &sky)),
+            Box::new(Oracle::new("oracle, 300 ms late", 3, &pairs, &sky)),
+            Box::new(Oracle::new("oracle", 0, &pairs, &sky)),
         ];
         let mut tapes = vec![vec![Tape::default(); pairs.len()]; rivals.len() + 1];
         let mut profile = Profile::new(pairs.len());
@@ -175,6 +176,18 @@ impl Score {
     }
 }
 
+fn word(reason: &Reason) -> &'static str {
+    match reason {
+        Reason::Waiting => "waiting",
+        Reason::First(_) => "first",
+        Reason::Sooner(_) => "sooner",
+        Reason::Policy { .. } => "policy",
+        Reason::Held { .. } => "held",
+        Reason::Better { .. } => "better",
+        Reason::Gone { .. } => "gone",
+    }
+}
+
 impl fmt::Display for Score {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "\n{}, trace {:016x}, {} tables checked", self.title, self.trace_hash, self.tables)?;
@@ -213,7 +226,10 @@ impl fmt::Display for Score {
                 r / *count as f64
             )?;
         }
-        let of = |steps: u64| steps * STEP_MS;
-        writeln!(f, "windows of {} ms", of(super::tape::WINDOW_STEPS))
+        let mut reasons: BTreeMap<&'static str, u64> = BTreeMap::new();
+        self.changes.iter().for_each(|change| *reasons.entry(word(&change.reason)).or_default() += 1);
+        let hours = self.rows[0].total.hours();
+        let told = reasons.iter().map(|(word, count)| format!("{word} {:.1}", *count as f64 / hours));
+        writeln!(f, "\nchanges a pair and hour: {}", told.collect::<Vec<_>>().join(", "))
     }
 }
