@@ -98,13 +98,13 @@ pub(crate) fn explain(
     route: Option<&Route>,
 ) -> Explanation {
     let constraints = scene.between(from, to, slice);
-    let best = scene.weigher.best(from, to, &constraints);
+    let (weigher, best) = scene.weigher.best_or_recovering(from, to, &constraints);
     let fresh = || best.first().map(|first| scene.ranked(first, &best, &constraints)).unwrap_or_default();
     let listed = route.map_or_else(fresh, |route| route.ranked.clone());
 
     let weigh = |path: Path| {
-        let mut ranked = Ranked::from(&scene.weigher.weigh(&path, &constraints));
-        let verdict = match scene.weigher.obstacle(&path, &constraints) {
+        let mut ranked = Ranked::from(&weigher.weigh(&path, &constraints));
+        let verdict = match weigher.obstacle(&path, &constraints) {
             Some(obstacle) => {
                 ranked.note = obstacle.to_string();
                 Verdict::from(&obstacle)

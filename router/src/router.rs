@@ -199,7 +199,7 @@ impl Router {
     }
 
     fn scene<'a>(&'a self, at: Time, graph: &'a Graph, replaced: Option<&'a Policy>) -> Scene<'a> {
-        let weigher = Weigher { graph, settings: &self.settings };
+        let weigher = Weigher { graph, settings: &self.settings, lenient: false };
         Scene { home: &self.home, weigher, policy: &self.policy, at, replaced }
     }
 }

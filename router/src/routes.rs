@@ -72,11 +72,11 @@ impl Choice {
         epoch: u64,
     ) -> (Route, Option<Change>) {
         let constraints = scene.between(scene.home, to, slice);
-        let best = scene.weigher.best(scene.home, to, &constraints);
+        let (weigher, best) = scene.weigher.best_or_recovering(scene.home, to, &constraints);
         let old = self.chooser.path().cloned();
         let view = View {
-            incumbent: old.as_ref().map(|path| match scene.weigher.obstacle(path, &constraints) {
-                None => Ok(scene.weigher.weigh(path, &constraints)),
+            incumbent: old.as_ref().map(|path| match weigher.obstacle(path, &constraints) {
+                None => Ok(weigher.weigh(path, &constraints)),
                 Some(obstacle) => Err(obstacle),
             }),
             best: &best,
@@ -91,7 +91,7 @@ impl Choice {
             Change { at: now, from, to: to.clone(), slice: slice.clone(), old, new, reason, epoch }
         });
         let ranked = match self.chooser.path() {
-            Some(path) => scene.ranked(&scene.weigher.weigh(path, &constraints), &best, &constraints),
+            Some(path) => scene.ranked(&weigher.weigh(path, &constraints), &best, &constraints),
             None => Vec::new(),
         };
         let route = Route {

@@ -19,6 +19,8 @@ const DELAY_PRICE_R_PER_MS: f64 = 0.01;
 pub(crate) struct Weigher<'a> {
     pub(crate) graph: &'a Graph,
     pub(crate) settings: &'a Settings,
+    /// Whether links count that answer again and still have to prove that it lasts.
+    pub(crate) lenient: bool,
 }
 
 /// A path with everything that decides about it.
@@ -101,6 +103,22 @@ impl Weigher<'_> {
         best
     }
 
+    /// The best paths that may carry calls. When there is none, those over links that have only just come back: to wait
+    /// for them to prove themselves would be to refuse the calls. With the weigher that lets them pass.
+    pub(crate) fn best_or_recovering(
+        mut self,
+        from: &Region,
+        to: &Region,
+        constraints: &Constraints<'_>,
+    ) -> (Self, Vec<Weighed>) {
+        let mut best = self.best(from, to, constraints);
+        if best.is_empty() {
+            self.lenient = true;
+            best = self.best(from, to, constraints);
+        }
+        (self, best)
+    }
+
     /// Every path with at most two relays, usable or not.
     pub(crate) fn every_path(&self, from: &Region, to: &Region) -> Vec<Path> {
         let relays: Vec<&Region> =
@@ -126,27 +144,23 @@ impl Weigher<'_> {
             (0..graph.len()).filter(|r| *r != s && *r != d && masks.allowed[*r]).collect();
         let relays_max = constraints.relays_max();
 
-        if let (Some(run), Some(link_r)) = (Run::START.over(graph.hop(s, d)), masks.link_r(s, d)) {
-            self.offer(shortlist, Chain::direct(), &run, masks.terms_r(masks.direct_bits) + link_r);
+        if let Some(run) = self.over(&Run::START, graph.hop(s, d)) {
+            self.offer(shortlist, Chain::direct(), &run, masks.terms_r(masks.direct_bits));
         }
         if relays_max == 0 {
             return;
         }
         for &a in &relays {
-            let (Some(to_a), Some(to_a_r)) = (Run::START.over(graph.hop(s, a)), masks.link_r(s, a)) else {
-                continue;
-            };
-            if let (Some(run), Some(link_r)) = (to_a.over(graph.hop(a, d)), masks.link_r(a, d)) {
-                self.offer(shortlist, Chain::one(a), &run, masks.terms_r(masks.bits[a]) + to_a_r + link_r);
+            let Some(to_a) = self.over(&Run::START, graph.hop(s, a)) else { continue };
+            if let Some(run) = self.over(&to_a, graph.hop(a, d)) {
+                self.offer(shortlist, Chain::one(a), &run, masks.terms_r(masks.bits[a]));
             }
             if relays_max == 1 {
                 continue;
             }
             for &b in &relays {
-                let Some(run) = to_a.over(graph.hop(a, b)).and_then(|run| run.over(graph.hop(b, d))) else {
-                    continue;
-                };
-                let (Some(ab_r), Some(bd_r)) = (masks.link_r(a, b), masks.link_r(b, d)) else { continue };
+                let run = self.over(&to_a, graph.hop(a, b)).and_then(|run| self.over(&run, graph.hop(b, d)));
+                let Some(run) = run else { continue };
                 let terms_r = masks.terms_r(masks.bits[a] | masks.bits[b]);
                 self.offer(shortlist, Chain::two(a, b), &run, terms_r + to_a_r + ab_r + bd_r);
             }
@@ -162,6 +176,12 @@ impl Weigher<'_> {
             let score = undelayed - delay_impairment(self.mouth_to_ear_ms(run, relays));
             shortlist.offer(score, chain);
         }
+    }
+
+    /// This run and one more link, if that may carry calls.
+    fn over(&self, run: &Run, hop: &Hop) -> Option<Run> {
+        let recovers = || self.lenient && matches!(hop.standing, Standing::Recovering { .. });
+        (hop.is_up() || recovers()).then(|| run.then(&hop.now))
     }
 
     fn rating(&self, run: &Run, relays: usize) -> f64 {
@@ -192,6 +212,7 @@ impl Weigher<'_> {
             let (a, b) = (from.clone(), to.clone());
             match self.hop(from, to).standing {
                 Standing::Up => None,
+                Standing::Recovering { .. } if self.lenient => None,
                 Standing::Unknown => Some(Obstacle::Unknown(a, b)),
                 Standing::Recovering { .. } => Some(Obstacle::Recovering(a, b)),
                 Standing::Down { silent: false } => Some(Obstacle::Down(a, b)),
@@ -237,13 +258,6 @@ impl Weighed {
 
     pub(crate) fn snapshot(&self) -> Snapshot {
         Snapshot { path: self.path.clone(), delay_ms: self.delay_ms, loss: self.loss, r: self.r }
-    }
-}
-
-impl Run {
-    /// This run and one more link, if that may carry calls.
-    fn over(&self, hop: &Hop) -> Option<Run> {
-        hop.is_up().then(|| self.then(&hop.now))
     }
 }
 

@@ -44,7 +44,7 @@ fn scrambled(from: usize, to: usize) -> usize {
 fn fifty_regions_have_112_945_paths_from_each() {
     let settings = Settings::default();
     let graph = mesh(50, |_, _| 60.0, |_, _| 0);
-    let weigher = Weigher { graph: &graph, settings: &settings };
+    let weigher = Weigher { graph: &graph, settings: &settings, lenient: false };
     let home = region("r00");
     let others = graph.regions().filter(|to| **to != home);
     assert_eq!(others.map(|to| weigher.every_path(&home, to).len()).sum::<usize>(), 112_945);
@@ -58,7 +58,7 @@ fn the_shortlist_is_what_weighing_every_path_gives() {
         |a, b| 20.0 + scrambled(a, b) as f64,
         |a, b| if scrambled(b, a).is_multiple_of(3) { 40 } else { 0 },
     );
-    let weigher = Weigher { graph: &graph, settings: &settings };
+    let weigher = Weigher { graph: &graph, settings: &settings, lenient: false };
     let policy = Policy::parse("revision = 1\n[[rule]]\navoid = [\"r1?\"]").unwrap();
     let home = region("r00");
     for to in graph.regions().filter(|to| **to != home) {
@@ -80,7 +80,7 @@ fn of_paths_that_sound_the_same_the_direct_one_wins_and_of_detours_the_shorter()
     let rtts =
         [[0.0, 64.0, 51.0, 22.0], [64.0, 0.0, 16.0, 64.0], [51.0, 15.0, 0.0, 53.0], [22.0, 64.0, 52.0, 0.0]];
     let graph = mesh(4, |a, b| rtts[a][b], |_, _| 0);
-    let weigher = Weigher { graph: &graph, settings: &settings };
+    let weigher = Weigher { graph: &graph, settings: &settings, lenient: false };
     let policy = Policy::empty();
     let (from, to) = (region("r00"), region("r01"));
     let best = weigher.best(&from, &to, &between(&policy, &from, &to));
@@ -93,7 +93,7 @@ fn of_paths_that_sound_the_same_the_direct_one_wins_and_of_detours_the_shorter()
 fn delay_and_loss_of_a_path_are_those_of_its_links_together() {
     let settings = Settings::default();
     let graph = mesh(3, |_, _| 100.0, |_, _| 100);
-    let weigher = Weigher { graph: &graph, settings: &settings };
+    let weigher = Weigher { graph: &graph, settings: &settings, lenient: false };
     let policy = Policy::empty();
     let path = Path::new(["r00", "r02", "r01"].map(region)).unwrap();
     let weighed = weigher.weigh(&path, &between(&policy, &region("r00"), &region("r01")));
