@@ -29,7 +29,7 @@ const PURE_CRATES: [(&str, &[&str]); 2] = [
 ];
 
 /// Where pure code lives: no socket, no async, no clock, no chance, no global (DESIGN §2).
-const PURE: [&str; 19] = [
+const PURE: [&str; 22] = [
     "sip/src/",
     "router/src/",
     "proxy/src/core/",
@@ -46,7 +46,10 @@ const PURE: [&str; 19] = [
     "proxy/src/mesh/statement.rs",
     "proxy/src/mesh/convert.rs",
     "proxy/src/mesh/convert/binding.rs",
+    "proxy/src/mesh/convert/flood.rs",
     "proxy/src/mesh/exchange.rs",
+    "proxy/src/mesh/flood.rs",
+    "proxy/src/mesh/flood/",
     "proxy/src/mesh/ledger.rs",
     "proxy/src/mesh/word.rs",
 ];
@@ -102,7 +105,7 @@ const OUTSIDE_THE_CORE: [&str; 9] = [
 
 /// The rooms that know the wire types: the doors (`convert.rs`), what carries frames unopened, what serves and what
 /// asks the admin API. Everything else speaks the house's own types.
-const WIRE_DOORS: [&str; 12] = [
+const WIRE_DOORS: [&str; 13] = [
     "proxy/src/admin/convert.rs",
     "proxy/src/admin/mod.rs",
     "proxy/src/control/mod.rs",
@@ -110,6 +113,7 @@ const WIRE_DOORS: [&str; 12] = [
     "proxy/src/control/streams.rs",
     "proxy/src/mesh/convert.rs",
     "proxy/src/mesh/convert/binding.rs",
+    "proxy/src/mesh/convert/flood.rs",
     "proxy/src/mesh/dialer.rs",
     "proxy/src/mesh/server.rs",
     "proxy/src/mesh/stream.rs",

@@ -5,6 +5,7 @@
 
 use super::{
     convert::{self, Unreadable},
+    flood::crowd,
     statement::Statement,
 };
 use crate::location::Unfit;
@@ -52,6 +53,8 @@ struct Gone {
 /// The latest word of one node: its latest full statement, and the latest one that amends it.
 #[derive(Clone)]
 pub struct Held {
+    /// The hash of the node's name.
+    pub name: u64,
     /// What both together say.
     pub statement: Arc<Statement>,
     /// The full statement.
@@ -259,7 +262,9 @@ impl Ledger {
             Some(_) | None => {
                 let statement = Arc::new(statement);
                 let (full, full_signed) = (Arc::clone(&statement), Arc::new(signed));
-                self.held.insert(origin, Held { statement, full, full_signed, amended: None, heard: now });
+                let name = crowd::hash(&origin);
+                self.held
+                    .insert(origin, Held { name, statement, full, full_signed, amended: None, heard: now });
             }
         }
     }

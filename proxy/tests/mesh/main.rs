@@ -11,6 +11,8 @@ mod streams;
 mod world;
 
 use network::Weather;
+use ringway_proxy::mesh::{convert, flood::Word, ledger::Signed, statement::Statement};
+use std::sync::Arc;
 use world::{Plan, Traffic, World};
 
 const SEED: u64 = 20_261_124;
@@ -133,6 +135,62 @@ fn a_partition_of_the_mesh_heals() {
     world.network.heal();
     world.feel(&all);
     settle(&mut world, 30.0);
+}
+
+/// A statement of a node, signed with its key, with a change.
+fn signed(world: &mut World, node: usize, change: impl FnOnce(&mut Statement)) -> Word {
+    let held = world.nodes[node].flood.ledger().of(&world.nodes[node].id.clone());
+    let mut statement = (*held.expect("it has spoken").statement).clone();
+    (statement.sequence, statement.basis) = (statement.sequence + 1_000, 0);
+    change(&mut statement);
+    let statement = convert::encode(&statement);
+    let signature = world.nodes[node].identity.sign(&statement).expect("signed");
+    Word::Statement(Arc::new(Signed { statement, signature }))
+}
+
+#[test]
+fn a_liar_a_replay_and_a_flood_hurt_nobody_else() {
+    let mut world = start(&Plan { name: "liar", seed: SEED, regions: 8, nodes: 2, router_every: 1 });
+    settle(&mut world, 10.0);
+    let liar = 5;
+    let old = signed(&mut world, liar, |statement| statement.sequence -= 1_000);
+    let loss = signed(&mut world, liar, |statement| statement.links[0].loss = 2.0);
+    let itself =
+        signed(&mut world, liar, |statement| statement.links[0].to = statement.origin.region.clone());
+    let mut forged = signed(&mut world, liar, |_| ());
+    if let Word::Statement(signed) = &mut forged {
+        let mut altered = (**signed).clone();
+        altered.statement.push(0x58); // one more field, after it was signed
+        altered.statement.push(0);
+        *signed = Arc::new(altered);
+    }
+    for word in [old, loss, itself, forged] {
+        world.lie(liar, &word);
+    }
+    world.run(1.0);
+    let refused: Vec<&str> = world.refused.keys().copied().collect();
+    assert_eq!(refused, ["forged", "link_to_itself", "no_share"], "a replay is no news, and costs nothing");
+
+    // Five thousand good signatures in a second, on every stream.
+    world.refused.clear();
+    for round in 0..5_000 {
+        let word = signed(&mut world, liar, |statement| statement.sequence += round);
+        world.lie(liar, &word);
+        world.run(0.0002);
+    }
+    world.run(3.0);
+    assert_eq!(world.refused.keys().copied().collect::<Vec<_>>(), ["flood"]);
+    assert_eq!(world.streams_of(liar), 0, "nobody listens to it any more");
+    let id = world.nodes[liar].id.clone();
+    let differ: Vec<String> = checks::differences(&world);
+    let of_others = differ.iter().filter(|line| !line.contains(&id.to_string()));
+    assert_eq!(of_others.count(), 0, "seed {SEED}: {differ:#?}");
+    let taken = (0..world.nodes.len()).filter(|node| *node != liar).map(|node| world.nodes[node].spent).max();
+    println!("while it flooded, the busiest node spent {:?} in all", taken.unwrap_or_default());
+    // Mended and started again, it is let in.
+    world.kill(liar);
+    world.restart(liar, 0);
+    settle(&mut world, 60.0);
 }
 
 /// What a node sends, kbit/s: on average, and the busiest.

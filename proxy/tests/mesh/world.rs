@@ -241,6 +241,13 @@ impl World {
         self.kill(number);
     }
 
+    /// A node says something that its program would not, on every stream that it has.
+    pub(crate) fn lie(&mut self, number: usize, word: &Word) {
+        for to in self.ends[number].keys().copied().collect::<Vec<_>>() {
+            self.send(number, to, word.clone());
+        }
+    }
+
     fn at(&mut self, at_us: u64, event: Event) {
         self.next += 1;
         self.events.push(Reverse((at_us, self.next, event)));

@@ -89,3 +89,42 @@ pub fn list(list: wire::StatementList) -> Result<Word, Unreadable> {
         .collect();
     Ok(Word::List(List { buckets, known, answer }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: Body) -> Result<Word, Unreadable> {
+        match body {
+            Body::Introduction(it) => Ok(introduction(it)),
+            Body::Statement(it) => Ok(statement(it)),
+            Body::StatementDigest(it) => digest(it),
+            Body::StatementList(it) => list(it),
+            Body::Bindings(_) | Body::BindingDigest(_) | Body::BindingSummary(_) => {
+                panic!("not a word of the flood")
+            }
+        }
+    }
+
+    #[test]
+    fn words_are_read_as_they_were_written() {
+        let known = Known { node: u64::MAX, incarnation: 1, sequence: 2 };
+        let words = [
+            Word::Introduction([1, 2, 3].as_slice().into()),
+            Word::Statement(Arc::new(Signed { statement: vec![4], signature: vec![5] })),
+            Word::Digest(Digest { buckets: [7; BUCKETS], next: Duration::from_millis(1_500) }),
+            Word::List(List { buckets: vec![0, 15], known: vec![known], answer: true }),
+        ];
+        for word in words {
+            assert_eq!(read(to_wire(&word)), Ok(word));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        assert!(digest(wire::StatementDigest { buckets: vec![0; 15], next_ms: 0 }).is_err());
+        assert!(list(wire::StatementList { buckets: vec![16], ..Default::default() }).is_err());
+        let known = vec![wire::Known::default(); KNOWN_MAX + 1];
+        assert!(list(wire::StatementList { known, ..Default::default() }).is_err());
+    }
+}

@@ -47,6 +47,12 @@ impl Crowd {
         self.regions.is_empty()
     }
 
+    /// Whether a node is one of them.
+    #[must_use]
+    pub fn contains(&self, node: &NodeId) -> bool {
+        self.regions.get(&node.region).is_some_and(|nodes| nodes.contains(node))
+    }
+
     /// Every region with a node.
     pub fn regions(&self) -> impl Iterator<Item = &Region> {
         self.regions.keys()

@@ -10,7 +10,6 @@
 //!     │───────────────────────────────────▶│ what is later here
 //! ```
 
-use super::crowd;
 use crate::{location::fingerprint::Fingerprint, mesh::ledger::Ledger};
 use std::time::Duration;
 
@@ -56,8 +55,8 @@ pub(super) fn bucket(hash: u64) -> usize {
 /// The digest of a ledger.
 pub(super) fn of(ledger: &Ledger) -> [u32; BUCKETS] {
     let mut buckets = [0; BUCKETS];
-    for (node, held) in ledger.all() {
-        let (node, (incarnation, sequence)) = (crowd::hash(node), held.version());
+    for (_, held) in ledger.all() {
+        let (node, (incarnation, sequence)) = (held.name, held.version());
         let mut fingerprint = Fingerprint::new();
         for number in [node, incarnation, sequence] {
             fingerprint.number(number);
@@ -75,9 +74,9 @@ pub(super) fn differing(one: &[u32; BUCKETS], other: &[u32; BUCKETS]) -> Vec<usi
 
 /// What a ledger holds in these buckets.
 pub(super) fn list(ledger: &Ledger, buckets: Vec<usize>, answer: bool) -> List {
-    let known = ledger.all().map(|(node, held)| {
+    let known = ledger.all().map(|(_, held)| {
         let (incarnation, sequence) = held.version();
-        Known { node: crowd::hash(node), incarnation, sequence }
+        Known { node: held.name, incarnation, sequence }
     });
     let known = known.filter(|known| buckets.contains(&bucket(known.node))).collect();
     List { buckets, known, answer }

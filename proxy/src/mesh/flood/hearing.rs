@@ -153,7 +153,7 @@ impl Flood {
             }
             Heard::New(statement) => {
                 let origin = statement.origin.clone();
-                if self.crowd.rank(&origin, &self.own.region).is_none() {
+                if !self.crowd.contains(&origin) {
                     self.recount();
                 }
                 if let Some(held) = self.ledger.of(&origin).cloned() {
@@ -193,7 +193,7 @@ impl Flood {
         let mut is_behind = false;
         let mut lacks = Vec::new();
         for (node, held) in self.ledger.all() {
-            let hash = crowd::hash(node);
+            let hash = held.name;
             if !list.buckets.contains(&digest::bucket(hash)) {
                 continue;
             }
