@@ -50,7 +50,7 @@ impl File {
         let folder = file.parent().unwrap_or(Path::new("."));
         for path in [&mut this.mesh.certificate, &mut this.mesh.key, &mut this.mesh.authority]
             .into_iter()
-            .chain(&mut this.policy.file)
+            .chain(this.policy.paths_mut())
             .chain(this.sip.tls.iter_mut().flat_map(TlsSection::paths_mut))
         {
             *path = folder.join(&*path);

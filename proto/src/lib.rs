@@ -21,5 +21,10 @@ pub mod mesh {
     tonic::include_proto!("ringway.mesh.v1");
 }
 
+/// What the policy store asks etcd: a client of the part of etcd's own API that is used.
+pub mod etcd {
+    tonic::include_proto!("etcdserverpb");
+}
+
 /// The serialized `FileDescriptorSet` of all contracts, for gRPC reflection and the golden test.
 pub const DESCRIPTOR: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptor.bin"));

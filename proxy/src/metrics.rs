@@ -42,6 +42,10 @@ pub struct Metrics {
     pub route_epoch: IntGauge,
     /// Revision of the active policy.
     pub policy_revision: IntGauge,
+    /// 1: the policy store answers; 0: it does not.
+    pub policy_store_up: IntGauge,
+    /// 1: the policy store holds a document that this node refuses.
+    pub policy_store_refused: IntGauge,
     /// Nodes that are heard of, this one included.
     pub nodes_live: IntGauge,
     /// Streams to other nodes.
@@ -117,6 +121,12 @@ impl Metrics {
             connections_closed: counters(r, "sip_connections_closed_total", closed, &["reason"])?,
             route_epoch: gauge(r, "route_epoch", "Epoch of the active route table")?,
             policy_revision: gauge(r, "policy_revision", "Revision of the active policy")?,
+            policy_store_up: gauge(r, "policy_store_up", "1: the policy store answers")?,
+            policy_store_refused: gauge(
+                r,
+                "policy_store_refused",
+                "1: the policy store holds a document that is refused",
+            )?,
             nodes_live: gauge(r, "nodes_live", "Nodes that are heard of, this one included")?,
             streams_open: gauge(r, "mesh_streams_open", "Streams to other nodes")?,
             registrations_active: int_gauges(r, "registrations_active", "Live bindings", &["region"])?,

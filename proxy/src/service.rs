@@ -4,7 +4,7 @@ mod bind;
 
 use crate::{
     admin,
-    config::{Admin, Dial, Edge, Mesh, Overload, PolicySection, Registrar, Sip},
+    config::{Admin, Dial, Edge, Mesh, Overload, PolicySection, Registrar, Sip, StoreKind},
     control::{self, ActivePolicy, Control, Facts, Handle, NotApplied},
     core::{
         Proxy,
@@ -17,6 +17,7 @@ use crate::{
     location::Directory,
     mesh::{dialer::Dialer, seeds::Seeds, server},
     metrics::Metrics,
+    policy::{self, Store},
     probe::{self, service::Roster, session::Pace},
     worker,
 };
@@ -87,7 +88,7 @@ pub enum ServiceError {
         /// The name in the configuration.
         wanted: String,
     },
-    /// The policy file is no policy.
+    /// The policy file is no policy, and what it forbids is not known.
     #[error("policy: {0}")]
     Policy(#[from] NotApplied),
     /// An address cannot be bound.
@@ -124,7 +125,7 @@ pub fn check(config: &Config, clock: Clock) -> Result<(), ServiceError> {
 /// # Errors
 /// When it cannot start, or one of its parts fails for good.
 pub async fn run(config: Config, clock: Clock, life: Life) -> Result<(), ServiceError> {
-    let Prepared { facts, site, policy, resolver, tls } = prepare(&config, clock)?;
+    let Prepared { facts, site, policy, store, resolver, tls } = prepare(&config, clock)?;
     let listeners = Listeners::bind(&config, tls).await?;
     let of_seeds = resolver.clone();
     let patience = config.mesh.node_expiry();
@@ -132,7 +133,8 @@ pub async fn run(config: Config, clock: Clock, life: Life) -> Result<(), Service
 
     let view = Arc::new(View::alone(Router::new(home, config.router.clone()).table()));
     let (directory, announcements) = Directory::new(facts.own.clone(), config.registrar.limits());
-    let (handle, events) = Handle::new(clock, Metrics::new()?, Arc::clone(&view), directory, chance::seed());
+    let (metrics, seed) = (Metrics::new()?, chance::seed());
+    let (handle, events) = Handle::new(clock, metrics, Arc::clone(&view), directory, store, seed);
     let site = Arc::new(site);
     let of_workers = Arc::clone(&site);
     let make_core = move || Proxy::new(Arc::clone(&of_workers), Arc::clone(&view), chance::seed());
@@ -171,9 +173,7 @@ pub async fn run(config: Config, clock: Clock, life: Life) -> Result<(), Service
     part(&mut parts, admin::serve(listeners.admin, handle.clone()));
     let Mesh { seeds, discover, .. } = config.mesh.clone();
     tokio::spawn(Seeds { dialer, seeds, discover, resolver: of_seeds }.keep());
-    if let Some(file) = config.policy.file {
-        tokio::spawn(control::watch_policy(file, handle.clone()));
-    }
+    tokio::spawn(policy::follow(handle.clone(), config.policy.file));
     tracing::info!(
         region = config.node.region, node = config.node.name, sip = %config.sip.listen,
         mesh = %config.mesh.listen, admin = %config.admin.listen, "node runs"
@@ -207,6 +207,7 @@ struct Prepared {
     facts: Facts,
     site: Site,
     policy: ActivePolicy,
+    store: Store,
     tls: Option<Tls>,
 }
 
@@ -229,7 +230,8 @@ fn prepare(config: &Config, clock: Clock) -> Result<Prepared, ServiceError> {
         return Err(ServiceError::NotOurs { file: config.mesh.certificate.clone(), found, wanted });
     }
 
-    let policy = Arc::new(control::load_policy(config.policy.file.as_deref())?);
+    let store = config.policy.open(&config.node.mesh_domain).map_err(unsound)?;
+    let policy = last_policy(&config.policy, clock)?;
     let dial: Vec<_> = config.dial.iter().map(Dial::entry).collect::<Result<_, _>>().map_err(unsound)?;
     let tls = tls(&config.sip, &dial)?;
     let further = config.sip.socket.iter();
@@ -264,11 +266,20 @@ fn prepare(config: &Config, clock: Clock) -> Result<Prepared, ServiceError> {
         authority,
         node_expiry: config.mesh.node_expiry(),
         advertise: config.mesh.advertise,
-        policy_file: config.policy.file.clone(),
     };
     let resolver = resolver(&config.dns)?;
-    let policy = ActivePolicy { policy, since_unix_us: clock.unix_us() };
-    Ok(Prepared { resolver, facts, site, policy, tls })
+    Ok(Prepared { resolver, facts, site, policy, store, tls })
+}
+
+/// The policy that this node goes by until its store says otherwise.
+fn last_policy(section: &PolicySection, clock: Clock) -> Result<ActivePolicy, NotApplied> {
+    let policy = Arc::new(control::load_policy(section.file.as_deref())?);
+    let known = section.store == StoreKind::File || policy.revision > 0;
+    if section.store == StoreKind::Etcd {
+        let revision = policy.revision;
+        tracing::info!(revision, "the last known policy holds until the policy store is reached");
+    }
+    Ok(ActivePolicy { policy, since_unix_us: clock.unix_us(), known })
 }
 
 /// The papers for SIP over TLS, and whether they do for what the dial plan wants.

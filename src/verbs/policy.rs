@@ -87,7 +87,7 @@ async fn apply(file: &Path, targets: &Targets) -> Result<(), VerbError> {
 async fn apply_one(address: &str, document: &str) -> Result<(ringway_proto::admin::Policy, Desk), VerbError> {
     let mut desk = Desk::open(address).await?;
     let refused = desk.refused();
-    let request = ApplyPolicyRequest { document: document.to_owned() };
+    let request = ApplyPolicyRequest { document: document.to_owned(), ..ApplyPolicyRequest::default() };
     let policy = desk.client.apply_policy(request).await.map_err(refused)?.into_inner();
     Ok((policy, desk))
 }

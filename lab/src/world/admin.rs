@@ -138,7 +138,7 @@ impl Admin {
     /// The node's refusal, with line, key and reason.
     pub async fn apply_policy(&self, document: &str) -> Result<u64, tonic::Status> {
         let mut client = self.client.clone();
-        let request = ApplyPolicyRequest { document: document.to_owned() };
+        let request = ApplyPolicyRequest { document: document.to_owned(), ..ApplyPolicyRequest::default() };
         Ok(in_time(client.apply_policy(request)).await?.into_inner().revision)
     }
 }

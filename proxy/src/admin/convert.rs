@@ -211,7 +211,7 @@ fn listed(rank: usize) -> &'static str {
     if rank == 0 { "chosen" } else { "backup" }
 }
 
-fn regions(path: &Path) -> Vec<String> {
+pub(super) fn regions(path: &Path) -> Vec<String> {
     path.regions().iter().map(ToString::to_string).collect()
 }
 

@@ -13,9 +13,10 @@ use ringway_proto::{
     DESCRIPTOR,
     admin::{
         ApplyPolicyRequest, CheckPolicyRequest, ExplainRouteRequest, Explanation, GetPolicyRequest,
-        GetStatusRequest, Link, ListLinksRequest, ListNodesRequest, ListRegistrationsRequest,
-        ListRoutesRequest, Node, Policy, PolicyVerdict, Registration, Route, RouteEvent, Status,
-        WatchRoutesRequest,
+        GetPolicyStatusRequest, GetStatusRequest, Link, ListLinksRequest, ListNodesRequest,
+        ListPolicyHistoryRequest, ListRegistrationsRequest, ListRoutesRequest, Node, PlanPolicyRequest, Policy,
+        PolicyPlan, PolicyRecord, PolicyStatus, PolicyVerdict, Registration, RollbackPolicyRequest, Route,
+        RouteEvent, Status, WatchRoutesRequest,
         admin_server::{Admin, AdminServer},
     },
 };
@@ -116,6 +117,23 @@ impl Admin for Desk {
 
     async fn apply_policy(&self, request: Request<ApplyPolicyRequest>) -> Answer<Policy> {
         policy::apply(self, request).await
+    }
+
+    async fn plan_policy(&self, request: Request<PlanPolicyRequest>) -> Answer<PolicyPlan> {
+        policy::plan(self, request).await
+    }
+
+    type ListPolicyHistoryStream = List<PolicyRecord>;
+    async fn list_policy_history(&self, _: Request<ListPolicyHistoryRequest>) -> Answer<List<PolicyRecord>> {
+        policy::history(self).await
+    }
+
+    async fn rollback_policy(&self, request: Request<RollbackPolicyRequest>) -> Answer<Policy> {
+        policy::rollback(self, request).await
+    }
+
+    async fn get_policy_status(&self, _: Request<GetPolicyStatusRequest>) -> Answer<PolicyStatus> {
+        policy::status(self).await
     }
 }
 

@@ -1,5 +1,6 @@
 //! The proxy's sections of the node's configuration.
 
+mod policy;
 mod registrar;
 mod seed;
 mod sip;
@@ -17,6 +18,7 @@ use ringway_sip::Uri;
 use serde::Deserialize;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+pub use policy::{PolicySection, StoreKind};
 pub use registrar::Registrar;
 pub use seed::Seed;
 pub use sip::{LimitsSection, Sip, Socket, StreamsSection, TlsSection};
@@ -105,14 +107,6 @@ pub struct Dial {
     /// `sip:HOST[:PORT][;transport=tcp|tls]` of that region's edge elements, in order; a host that is no address is asked of
     /// DNS (RFC 3263).
     pub next: Vec<String>,
-}
-
-/// `[policy]`: where the route policy is kept.
-#[derive(Debug, Clone, Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-pub struct PolicySection {
-    /// A TOML document, relative to the configuration file; watched. Without one, policies live until a restart.
-    pub file: Option<PathBuf>,
 }
 
 /// `[admin]`: where the operators' verbs come to.

@@ -14,6 +14,7 @@ use crate::{
     location::Directory,
     mesh::stream::{Origin, StreamId},
     metrics::Metrics,
+    policy::Store,
     probe::service::{Roster, Windows},
     worker::Wakers,
 };
@@ -37,7 +38,7 @@ use tokio::{
 };
 
 pub use directory::NodeState;
-pub use policy::{ActivePolicy, NotApplied, load as load_policy, watch as watch_policy};
+pub use policy::{ActivePolicy, NotApplied, load as load_policy};
 pub use state::{Control, Facts};
 
 /// Events that may wait. The task takes microseconds for each; a full queue holds its senders back, and TCP theirs.
@@ -70,8 +71,6 @@ pub enum Event {
     },
     /// What was measured since the last report.
     Probed(Windows),
-    /// The policy file has this content now.
-    PolicyFile(String),
     /// Somebody wants to know, or to change, something.
     Ask(Box<dyn FnOnce(&mut Control) + Send>),
 }
@@ -88,6 +87,7 @@ struct Shared {
     metrics: Metrics,
     hops: HopBook,
     directory: Directory,
+    store: Store,
     view: ArcSwap<View>,
     wakers: OnceLock<Wakers>,
     seed: u64,
@@ -102,6 +102,7 @@ impl Handle {
         metrics: Metrics,
         view: Arc<View>,
         directory: Directory,
+        store: Store,
         seed: u64,
     ) -> (Self, mpsc::Receiver<Event>) {
         let (events, receiver) = mpsc::channel(QUEUE);
@@ -110,6 +111,7 @@ impl Handle {
             metrics,
             hops: HopBook::default(),
             directory,
+            store,
             view: ArcSwap::new(view),
             wakers: OnceLock::new(),
             seed,
@@ -162,6 +164,12 @@ impl Handle {
     #[must_use]
     pub fn directory(&self) -> &Directory {
         &self.shared.directory
+    }
+
+    /// Where policies are kept.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.shared.store
     }
 
     /// The present view of the world; swapped between two messages.

@@ -1,17 +1,10 @@
-//! The policy store of a single node: a file, watched. A bad or an old document is refused and the active one stays.
+//! The policy that is obeyed: a bad or an old document is refused and the active one stays. Where documents come from is
+//! the business of [`crate::policy`].
 
-use super::{Control, Event, Handle};
+use super::Control;
+use crate::policy::StoreError;
 use ringway_router::{self as router, Policy, PolicyError, Region};
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
-use tokio::time::{MissedTickBehavior, interval};
-
-/// How often the file is looked at.
-const LOOK: Duration = Duration::from_millis(500);
+use std::{fs, io, path::Path, sync::Arc};
 
 /// The policy that is obeyed.
 #[derive(Clone)]
@@ -20,6 +13,8 @@ pub struct ActivePolicy {
     pub policy: Arc<Policy>,
     /// Since when, µs since the Unix epoch.
     pub since_unix_us: u64,
+    /// False while this node cannot know what is forbidden: it has no document, and its store was not read yet.
+    pub known: bool,
 }
 
 /// Why a document was not applied. The active policy stays.
@@ -36,14 +31,40 @@ pub enum NotApplied {
         /// The revision that stays.
         active: u64,
     },
-    /// It cannot be written to the file, so it would be gone with the process.
-    #[error("{}: {source}", file.display())]
-    Unwritable {
-        /// The policy file.
-        file: PathBuf,
-        /// What the system said.
-        source: io::Error,
+    /// Whoever applied it had another one in mind.
+    #[error("revision {active} is active, not {expected} as expected")]
+    Unexpected {
+        /// What they had in mind.
+        expected: u64,
+        /// The revision that stays.
+        active: u64,
     },
+    /// Calls that can be made now could not be made any more.
+    #[error("no path would be left for {first}{}", more_of(*more))]
+    Unreachable {
+        /// Some of them, and why.
+        first: String,
+        /// How many more such pairs there are.
+        more: usize,
+    },
+    /// There is no record of it to go back to.
+    #[error("no record of revision {revision}; the last {kept} are kept")]
+    Unknown {
+        /// The revision asked for.
+        revision: u64,
+        /// How many records there can be.
+        kept: usize,
+    },
+    /// The store did not take it, so it would be gone with the process, or hold on this node alone.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The node ends.
+    #[error("the node is ending")]
+    Ending,
+}
+
+fn more_of(more: usize) -> String {
+    if more == 0 { String::new() } else { format!(", and for {more} more") }
 }
 
 impl Control {
@@ -61,33 +82,22 @@ impl Control {
         policy.warnings(known.iter())
     }
 
-    /// Applies a document: checked, written to the file, and obeyed from the next message on.
+    /// Obeys a document from the next message on, unless it is the active one. Returns the active policy.
     ///
     /// # Errors
     /// When it is refused. Nothing has changed then.
-    pub fn apply_policy(&mut self, document: &str) -> Result<(), NotApplied> {
-        let policy = self.admit(document).inspect_err(|_| self.handle.metrics().policy_refused())?;
-        if let Some(policy) = policy {
-            if let Some(file) = &self.facts.policy_file {
-                write(file, document)
-                    .map_err(|source| NotApplied::Unwritable { file: file.clone(), source })?;
-            }
+    pub fn obey_document(&mut self, document: &str) -> Result<Arc<Policy>, NotApplied> {
+        let admitted = self.admit(document).inspect_err(|_| self.handle.metrics().policy_refused())?;
+        if let Some(policy) = admitted {
             self.obey(policy);
         }
-        Ok(())
+        self.know_policy();
+        Ok(Arc::clone(&self.policy.policy))
     }
 
-    /// The file was changed, by us or by an editor.
-    pub(super) fn on_policy_file(&mut self, document: &str) {
-        match self.admit(document) {
-            Ok(Some(policy)) => self.obey(policy),
-            Ok(None) => {}
-            Err(why) => {
-                self.handle.metrics().policy_refused();
-                let active = self.policy.policy.revision;
-                tracing::error!(%why, active, "policy file refused; the active policy stays");
-            }
-        }
+    /// The store was read, and what is in force is known.
+    pub fn know_policy(&mut self) {
+        self.policy.known = true;
     }
 
     /// `None`: it is the active one.
@@ -111,7 +121,7 @@ impl Control {
         let policy = Arc::new(policy);
         let since_unix_us = self.handle.clock().unix_us();
         self.router.handle(self.time(), router::Input::Policy(Arc::clone(&policy)));
-        self.policy = ActivePolicy { policy, since_unix_us };
+        self.policy = ActivePolicy { policy, since_unix_us, known: true };
         self.speak(false);
     }
 }
@@ -126,37 +136,6 @@ pub fn load(file: Option<&Path>) -> Result<Policy, NotApplied> {
     match fs::read_to_string(file) {
         Ok(document) => Ok(Policy::parse(&document)?),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Policy::empty()),
-        Err(source) => Err(NotApplied::Unwritable { file: file.to_owned(), source }),
+        Err(source) => Err(StoreError::File { file: file.to_owned(), source }.into()),
     }
-}
-
-/// Watches the file until the process ends.
-pub async fn watch(file: PathBuf, control: Handle) {
-    let mut looks = interval(LOOK);
-    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut seen = stamp(&file);
-    loop {
-        looks.tick().await;
-        let now = stamp(&file);
-        if now == seen {
-            continue;
-        }
-        seen = now;
-        match fs::read_to_string(&file) {
-            Ok(document) => control.tell(Event::PolicyFile(document)).await,
-            Err(error) => tracing::warn!(%error, "policy file unreadable; the active policy stays"),
-        }
-    }
-}
-
-fn stamp(file: &Path) -> Option<(SystemTime, u64)> {
-    let metadata = fs::metadata(file).ok()?;
-    Some((metadata.modified().ok()?, metadata.len()))
-}
-
-/// Whole or not at all: beside the file, then in its place.
-fn write(file: &Path, document: &str) -> io::Result<()> {
-    let beside = file.with_extension("toml.new");
-    fs::write(&beside, document)?;
-    fs::rename(&beside, file)
 }

@@ -21,7 +21,6 @@ use ringway_router::{self as router, Change, NodeId, Region, Router, Settings, T
 use std::{
     collections::{BTreeSet, HashMap},
     net::SocketAddr,
-    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -51,8 +50,6 @@ pub struct Facts {
     pub node_expiry: Duration,
     /// Where it takes mesh streams from nodes that were not told of it.
     pub advertise: Option<SocketAddr>,
-    /// Where the policy is kept.
-    pub policy_file: Option<PathBuf>,
 }
 
 /// See the module.
@@ -142,7 +139,6 @@ impl Control {
                 self.tick_bindings();
                 self.set_gauges();
             }
-            Event::PolicyFile(document) => self.on_policy_file(&document),
             Event::Ask(question) => question(self),
         }
     }
@@ -283,7 +279,7 @@ impl Control {
     /// True while the node may be given calls.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.started && self.phase == Phase::Serving
+        self.started && self.policy.known && self.phase == Phase::Serving
     }
 
     /// True once the node drains.
