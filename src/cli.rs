@@ -123,13 +123,52 @@ pub(crate) enum Policy {
         #[command(flatten)]
         target: Target,
     },
-    /// Make a document the active one, on every node that --address names
+    /// What a document would change, now and over the last 24 hours; calls that would lose their last path are an error
+    Plan {
+        /// A policy, TOML
+        file: PathBuf,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Make a document the active one: with files on every node that --address names, with etcd on all
     Apply {
         /// A policy, TOML, with a revision newer than the active one
         file: PathBuf,
         #[command(flatten)]
+        terms: Terms,
+        #[command(flatten)]
         targets: Targets,
     },
+    /// The documents that were active, the newest first: when, and by whom
+    History(Target),
+    /// Make the rules of an old document the active ones again, under a new revision
+    Rollback {
+        /// Whose rules; see `history`
+        revision: u64,
+        #[command(flatten)]
+        terms: Terms,
+        #[command(flatten)]
+        targets: Targets,
+    },
+    /// Who goes by which policy, and how the store is
+    Status {
+        /// Until all nodes go by the policy of the one asked, so many seconds at most
+        #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "10")]
+        wait: Option<u64>,
+        #[command(flatten)]
+        target: Target,
+    },
+}
+
+/// What has to be so for a policy to be applied.
+#[derive(Debug, Args)]
+pub(crate) struct Terms {
+    /// Only while this is the active revision
+    #[arg(long, value_name = "REVISION")]
+    pub(crate) expect_revision: Option<u64>,
+    /// Although calls would lose their last path
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 /// One node.

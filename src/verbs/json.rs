@@ -1,7 +1,8 @@
 //! What programs read: the wire types with their field names, paths as lists. One value a call, one line a change.
 
 use ringway_proto::admin::{
-    Candidate, Explanation, Link, Node, Policy, PolicyVerdict, Registration, Route, RouteChange, Status,
+    Candidate, Explanation, Link, Node, Policy, PolicyPlan, PolicyRecord, PolicyShift, PolicyStatus,
+    PolicyVerdict, Registration, Route, RouteChange, Status,
 };
 use serde_json::{Value, json};
 
@@ -93,6 +94,55 @@ pub(super) fn verdict(verdict: &PolicyVerdict) -> Value {
     json!({
         "good": verdict.good, "error": verdict.error, "revision": verdict.revision,
         "warnings": verdict.warnings,
+    })
+}
+
+pub(super) fn plan(plan: &PolicyPlan) -> Value {
+    let unreachable = plan.unreachable.iter();
+    let findings = plan.findings.iter();
+    json!({
+        "old_revision": plan.old_revision, "new_revision": plan.new_revision,
+        "has_errors": plan.has_errors,
+        "unreachable": unreachable.map(|lost| json!({
+            "from": lost.from, "to": lost.to, "calls": lost.calls, "why": lost.why,
+        })).collect::<Vec<_>>(),
+        "findings": findings.map(|finding| json!({
+            "severity": finding.severity, "rule": finding.rule, "what": finding.what,
+        })).collect::<Vec<_>>(),
+        "shifts": plan.shifts.iter().map(shift).collect::<Vec<_>>(),
+        "pairs": plan.pairs, "recorded_minutes": plan.recorded_minutes, "samples": plan.samples,
+        "worst_moments": plan.worst_moments,
+    })
+}
+
+fn shift(shift: &PolicyShift) -> Value {
+    json!({
+        "from": shift.from, "to": shift.to, "calls": shift.calls,
+        "now": shift.now.as_ref().map(|step| json!({
+            "old": step.old, "new": step.new, "delta_r": step.delta_r,
+            "delta_usd_per_gb": step.delta_usd_per_gb,
+        })),
+        "share": shift.share, "lost_share": shift.lost_share, "delta_r_mean": shift.delta_r_mean,
+        "delta_r_worst": shift.delta_r_worst, "delta_usd_per_gb": shift.delta_usd_per_gb,
+    })
+}
+
+pub(super) fn record(record: &PolicyRecord) -> Value {
+    json!({
+        "revision": record.revision, "digest": record.digest, "applied_at_us": record.applied_at_us,
+        "by": record.by, "from": record.from, "document": record.document,
+    })
+}
+
+pub(super) fn policy_status(status: &PolicyStatus) -> Value {
+    json!({
+        "revision": status.revision, "digest": status.digest, "drift": status.drift,
+        "store": {
+            "kind": status.store, "place": status.place, "up": status.store_up,
+            "trouble": status.trouble, "seen_at_us": status.seen_at_us,
+            "refused": status.refused, "refused_at_us": status.refused_at_us,
+        },
+        "nodes": status.nodes.iter().map(node).collect::<Vec<_>>(),
     })
 }
 

@@ -36,6 +36,12 @@ pub(crate) enum VerbError {
     /// The document is no policy.
     #[error("{}: {why}", file.display())]
     BadPolicy { file: PathBuf, why: String },
+    /// The plan finds what should keep the document from being applied.
+    #[error("{}: should not be applied", file.display())]
+    BadPlan { file: PathBuf },
+    /// The nodes do not agree.
+    #[error("after {waited} s not all nodes go by the policy of {address}")]
+    Drift { address: String, waited: u64 },
     /// Some nodes took the policy and some did not.
     #[error("applied on {applied} of {asked} nodes; the others keep the policy that they had")]
     Partial { applied: usize, asked: usize },

@@ -1,15 +1,33 @@
-//! `ringway policy get`, `check` and `apply`.
+//! `ringway policy …`: a document from a file to every node, and back.
 
-use super::{Desk, VerbError, json, node, time::utc};
-use crate::cli::{Policy as Verb, Target, Targets};
-use ringway_proto::admin::{ApplyPolicyRequest, CheckPolicyRequest, GetPolicyRequest};
+mod status;
+
+use super::{
+    Desk, VerbError, collect, json, node,
+    table::{Side, Table},
+    time::utc,
+};
+use crate::cli::{Policy as Verb, Target, Targets, Terms};
+use ringway_proto::admin::{
+    ApplyPolicyRequest, CheckPolicyRequest, GetPolicyRequest, ListPolicyHistoryRequest, PlanPolicyRequest,
+    Policy, RollbackPolicyRequest,
+};
 use std::{fs, path::Path};
 
 pub(super) async fn run(verb: Verb) -> Result<(), VerbError> {
     match verb {
         Verb::Get(target) => get(&target).await,
         Verb::Check { file, target } => check(&file, &target).await,
-        Verb::Apply { file, targets } => apply(&file, &targets).await,
+        Verb::Plan { file, target } => plan(&file, &target).await,
+        Verb::Apply { file, terms, targets } => {
+            let document = read(&file)?;
+            everywhere(&targets, &Deed::Apply(document), &terms).await
+        }
+        Verb::History(target) => history(&target).await,
+        Verb::Rollback { revision, terms, targets } => {
+            everywhere(&targets, &Deed::Rollback(revision), &terms).await
+        }
+        Verb::Status { wait, target } => status::show(wait, &target).await,
     }
 }
 
@@ -50,14 +68,62 @@ async fn check(file: &Path, target: &Target) -> Result<(), VerbError> {
     Ok(())
 }
 
-/// Every node keeps its own file, so every node is asked; one that refuses does not keep the others from it, and the
-/// drift is said.
-async fn apply(file: &Path, targets: &Targets) -> Result<(), VerbError> {
+async fn plan(file: &Path, target: &Target) -> Result<(), VerbError> {
     let document = read(file)?;
+    let mut desk = Desk::at(target).await?;
+    let refused = desk.refused();
+    let plan = desk.client.plan_policy(PlanPolicyRequest { document }).await.map_err(refused)?.into_inner();
+    if target.json {
+        json::print(&json::plan(&plan));
+    } else {
+        print!("{}", plan.text);
+    }
+    if plan.has_errors { Err(VerbError::BadPlan { file: file.to_owned() }) } else { Ok(()) }
+}
+
+async fn history(target: &Target) -> Result<(), VerbError> {
+    let mut desk = Desk::at(target).await?;
+    let refused = desk.refused();
+    let stream = desk.client.list_policy_history(ListPolicyHistoryRequest {}).await.map_err(&refused)?;
+    let records = collect(stream.into_inner()).await.map_err(refused)?;
+    if target.json {
+        json::print(&records.iter().map(json::record).collect());
+        return Ok(());
+    }
+    let mut table = Table::new(&[
+        ("REVISION", Side::Right),
+        ("DIGEST", Side::Left),
+        ("APPLIED", Side::Left),
+        ("BY", Side::Left),
+        ("FROM", Side::Left),
+    ]);
+    for record in &records {
+        let from = if record.from.is_empty() { "-" } else { &record.from };
+        table.row(vec![
+            record.revision.to_string(),
+            record.digest.clone(),
+            utc(record.applied_at_us),
+            record.by.clone(),
+            from.to_owned(),
+        ]);
+    }
+    print!("{}", table.render());
+    Ok(())
+}
+
+/// What makes another policy the active one.
+enum Deed {
+    Apply(String),
+    Rollback(u64),
+}
+
+/// Does it on every node that is named, because every node may keep its own file; one that refuses does not keep the
+/// others from it, and the drift is said.
+async fn everywhere(targets: &Targets, deed: &Deed, terms: &Terms) -> Result<(), VerbError> {
     let (mut applied, mut results) = (0, Vec::new());
     let mut last = None;
     for address in &targets.address {
-        match apply_one(address, &document).await {
+        match on_one(address, deed, terms).await {
             Ok((policy, desk)) => {
                 applied += 1;
                 if !targets.json {
@@ -84,12 +150,20 @@ async fn apply(file: &Path, targets: &Targets) -> Result<(), VerbError> {
     if applied == asked { Ok(()) } else { Err(VerbError::Partial { applied, asked }) }
 }
 
-async fn apply_one(address: &str, document: &str) -> Result<(ringway_proto::admin::Policy, Desk), VerbError> {
+async fn on_one(address: &str, deed: &Deed, terms: &Terms) -> Result<(Policy, Desk), VerbError> {
     let mut desk = Desk::open(address).await?;
     let refused = desk.refused();
-    let request = ApplyPolicyRequest { document: document.to_owned(), ..ApplyPolicyRequest::default() };
-    let policy = desk.client.apply_policy(request).await.map_err(refused)?.into_inner();
-    Ok((policy, desk))
+    let &Terms { expect_revision, force } = terms;
+    let done = match deed {
+        Deed::Apply(document) => {
+            let document = document.clone();
+            desk.client.apply_policy(ApplyPolicyRequest { document, expect_revision, force }).await
+        }
+        &Deed::Rollback(revision) => {
+            desk.client.rollback_policy(RollbackPolicyRequest { revision, expect_revision, force }).await
+        }
+    };
+    Ok((done.map_err(refused)?.into_inner(), desk))
 }
 
 /// Which nodes of the mesh, as far as the last one asked has heard, go by another policy.
