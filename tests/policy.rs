@@ -1,11 +1,17 @@
-//! Where policies are kept: one suite for every store, the real etcd among them.
+//! Where policies are kept: one suite for every store, the real etcd among them. And the way of a document from an
+//! operator's hands to every node and back, by the verbs.
 
 mod support;
 
 use ringway_proxy::policy::{Actor, Etcd, EtcdSettings, FileStore, HISTORY, Present, Record, Store, StoreError};
 use ringway_router::Policy;
-use std::{env, fs, path::PathBuf, time::Duration};
-use support::{etcd::Cluster, pin};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Output,
+    time::Duration,
+};
+use support::{binary, etcd::Cluster, pin, world};
 
 fn record(revision: u64) -> Record {
     let policy = Policy::parse(&pin(revision, "us-east-2")).expect("a good policy");
@@ -137,4 +143,93 @@ async fn a_record_that_was_cut_off_does_not_hide_the_others() {
     store.commit(record(2), version).await.expect("nobody was first");
     fs::write(folder.0.join("policy.history/1.toml"), "revision = 1\ndig").expect("it can be written");
     assert_eq!(store.history().await.expect("the store answers"), [record(2)]);
+}
+
+/// `ringway policy …`: exit status, what it printed, what it complained of.
+async fn verb(words: &[&str]) -> (bool, String, String) {
+    let ran = tokio::process::Command::new(binary()).arg("policy").args(words).output().await;
+    let Output { status, stdout, stderr } = ran.expect("the binary runs");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+    (status.success(), text(stdout), text(stderr))
+}
+
+fn write(folder: &Path, name: &str, text: &str) -> String {
+    let file = folder.join(name);
+    fs::write(&file, text).expect("it can be written");
+    file.to_str().expect("a plain name").to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn from_a_file_to_every_node_and_back() {
+    let world = world(5).await;
+    let folder = Folder::new("verbs");
+    let [first, second] = [1, 2].map(|revision| {
+        let relay = ["us-east-2", "us-west-1"][revision as usize - 1];
+        write(&folder.0, &format!("{revision}.toml"), &pin(revision, relay))
+    });
+    let addresses: Vec<String> = world.live_nodes().map(|node| format!("http://{}", node.admin_address())).collect();
+    let (one, all) = (addresses[0].as_str(), addresses.join(","));
+
+    // What it would do, without doing it.
+    let (good, plan, _) = verb(&["plan", &first, "--address", one]).await;
+    assert!(good && plan.contains("us-west-2 > us-east-1: direct -> over us-east-2"), "{plan}");
+    let (good, _, _) = verb(&["apply", &first, "--expect-revision", "0", "--address", &all]).await;
+    assert!(good);
+    let (good, status, said) = verb(&["status", "--wait", "--address", one]).await;
+    assert!(good && status.contains("revision 1, ") && !status.contains("other"), "{status}{said}");
+
+    // The wrong revision in mind.
+    let (good, _, said) = verb(&["apply", &second, "--expect-revision", "7", "--address", one]).await;
+    assert!(!good && said.contains("revision 1 is active, not 7 as expected"), "{said}");
+
+    // Nobody could call anybody.
+    let nobody = "revision = 3\n[[rule]]\nname = \"nobody\"\nforbid = [\"direct\", \"*\"]\n";
+    let nobody = write(&folder.0, "nobody.toml", nobody);
+    let (good, plan, said) = verb(&["plan", &nobody, "--address", one]).await;
+    assert!(!good && plan.contains("could not be reached any more") && plan.contains("nobody"), "{plan}{said}");
+    let (good, _, said) = verb(&["apply", &nobody, "--address", one]).await;
+    assert!(!good && said.contains("no path would be left for "), "{said}");
+    let (good, _, said) = verb(&["apply", &second, "--address", &all]).await;
+    assert!(good, "{said}");
+    let (good, _, said) = verb(&["apply", &nobody, "--force", "--address", one]).await;
+    assert!(good, "{said}");
+    let (good, _, said) = verb(&["status", "--wait", "1", "--address", one]).await;
+    assert!(!good && said.contains("not all nodes go by the policy"), "{said}");
+
+    // Back to what was good, everywhere; the one that went astray has a higher revision than the others.
+    let (good, _, said) = verb(&["rollback", "1", "--address", one]).await;
+    assert!(good, "{said}");
+    let (good, history, _) = verb(&["history", "--json", "--address", one]).await;
+    let history: Vec<serde_json::Value> = serde_json::from_str(&history).expect("JSON");
+    let revisions: Vec<u64> = history.iter().filter_map(|record| record["revision"].as_u64()).collect();
+    assert!(good && revisions == [4, 3, 2, 1], "{revisions:?}");
+    assert_eq!(history[0]["document"].as_str(), Some(pin(4, "us-east-2").as_str()));
+    assert!(history[0]["from"].as_str().is_some_and(|from| from.starts_with("127.")), "{:?}", history[0]);
+    let (good, _, said) = verb(&["rollback", "77", "--address", one]).await;
+    assert!(!good && said.contains("no record of revision 77"), "{said}");
+
+    // An edit by hand is obeyed and recorded, too.
+    let node = world.live_nodes().next().expect("there are four");
+    let file = node.config_file().with_file_name("policy.toml");
+    fs::write(&file, pin(9, "us-west-1")).expect("it can be written");
+    let end = std::time::Instant::now() + Duration::from_secs(20);
+    loop {
+        let (_, history, _) = verb(&["history", "--address", one]).await;
+        if history.contains("the policy file") && history.contains(" 9  ") {
+            break;
+        }
+        assert!(std::time::Instant::now() < end, "not recorded: {history}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    fs::write(&file, "revision = 10\nx = 1\n").expect("it can be written");
+    loop {
+        let (_, status, _) = verb(&["status", "--address", one]).await;
+        if status.contains("the document in the store was refused at") && status.contains("line 2") {
+            assert!(status.starts_with("revision 9, "), "{status}");
+            break;
+        }
+        assert!(std::time::Instant::now() < end, "not refused: {status}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    world.shutdown().await;
 }
