@@ -102,7 +102,10 @@ impl Follower<'_> {
             tokio::select! {
                 news = watch.next() => {
                     for present in news? {
-                        self.take(present).await;
+                        // What was read meanwhile may be newer than a word of the watch that was on its way.
+                        if self.seen.is_none_or(|seen| present.version > seen) {
+                            self.take(present).await;
+                        }
                     }
                     *pause = BACK_OFF;
                 }
@@ -122,7 +125,7 @@ impl Follower<'_> {
     }
 
     async fn take(&mut self, present: Present) {
-        // What was read may be newer than a word of the watch that was on its way.
+        // Lower than before is news, too: the cluster came back empty, or from a backup.
         if self.seen.is_some_and(|seen| present.version == seen) {
             return;
         }
