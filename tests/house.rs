@@ -24,10 +24,11 @@ const LINES_MEDIAN: usize = 220;
 type Keys = BTreeMap<String, BTreeSet<String>>;
 
 /// Where the configuration's structs stand.
-const CONFIG_SOURCES: [&str; 6] = [
+const CONFIG_SOURCES: [&str; 7] = [
     "node/src/config.rs",
     "node/src/dns/settings.rs",
     "proxy/src/config/mod.rs",
+    "proxy/src/config/policy.rs",
     "proxy/src/config/registrar.rs",
     "proxy/src/config/sip.rs",
     "router/src/settings.rs",
@@ -281,13 +282,16 @@ fn check(place: &str, text: &str) -> Output {
     let value = |key: &str| *values(key).first().unwrap_or_else(|| panic!("{place}: no {key}"));
     let (authority, certificate, key) = papers_of(value("mesh_domain"), value("region"), value("name"));
     for (named, pem) in [("authority", authority), ("certificate", certificate), ("key", key)] {
-        // Those of `[sip.tls]`, where an example has it, as well as those of `[mesh]`.
-        for name in values(named) {
+        // Those of `[sip.tls]` and for etcd, where an example has them, as well as those of `[mesh]`.
+        for name in values(named).into_iter().chain(values(&format!("etcd_{named}"))) {
             let path = folder.join(name);
             fs::create_dir_all(path.parent().expect("a file stands in a folder"))
                 .expect("a folder for PEM files");
             fs::write(path, &pem).expect("a PEM file");
         }
+    }
+    for name in values("etcd_password") {
+        fs::write(folder.join(name), "secret\n").expect("a password");
     }
     let config = folder.join("node.toml");
     fs::write(&config, text).expect("the example as a file");
