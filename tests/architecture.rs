@@ -104,10 +104,11 @@ const OUTSIDE_THE_CORE: [&str; 9] = [
 ];
 
 /// The rooms that know the wire types: the doors (`convert.rs`), what carries frames unopened, what serves and what
-/// asks the admin API. Everything else speaks the house's own types.
-const WIRE_DOORS: [&str; 13] = [
+/// asks the admin API, and the client of etcd. Everything else speaks the house's own types.
+const WIRE_DOORS: [&str; 15] = [
     "proxy/src/admin/convert.rs",
     "proxy/src/admin/mod.rs",
+    "proxy/src/admin/policy.rs",
     "proxy/src/control/mod.rs",
     "proxy/src/control/state.rs",
     "proxy/src/control/streams.rs",
@@ -117,6 +118,7 @@ const WIRE_DOORS: [&str; 13] = [
     "proxy/src/mesh/dialer.rs",
     "proxy/src/mesh/server.rs",
     "proxy/src/mesh/stream.rs",
+    "proxy/src/policy/etcd/",
     "lab/src/world/admin.rs",
     "src/verbs/",
 ];
