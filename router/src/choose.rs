@@ -56,6 +56,8 @@ pub(crate) struct View<'a> {
     pub(crate) best: &'a [Weighed],
     /// Whether a new policy speaks differently of the chosen path.
     pub(crate) policy_moved: bool,
+    /// Whether operators have just ordered it, or taken such an order back.
+    pub(crate) orders_moved: bool,
     pub(crate) policy_revision: u64,
 }
 
@@ -126,8 +128,12 @@ impl Chooser {
     ) -> Move<'a> {
         let Some(first) = view.best.first() else { return Move::Stay };
         let pinned_elsewhere = first.terms.pinned && !incumbent.terms.pinned;
-        if pinned_elsewhere || (view.policy_moved && first.outranks(incumbent)) {
-            let reason = policy_reason(incumbent, first, view.policy_revision);
+        if pinned_elsewhere || ((view.policy_moved || view.orders_moved) && first.outranks(incumbent)) {
+            let reason = if view.orders_moved && !first.terms.pinned {
+                Reason::Ordered { sway: None }
+            } else {
+                policy_reason(incumbent, first, view.policy_revision)
+            };
             return Move::Switch { to: &first.path, reason };
         }
         if incumbent.terms.pinned {
@@ -179,7 +185,8 @@ impl Chooser {
         match reason {
             Reason::Held { .. } => self.backoff.promoted(now),
             Reason::Better { .. } | Reason::Gone { .. } => self.backoff.failed(now, settings.hold),
-            Reason::Waiting | Reason::First(_) | Reason::Sooner(_) | Reason::Policy { .. } => {}
+            Reason::Waiting | Reason::First(_) | Reason::Sooner(_) => {}
+            Reason::Policy { .. } | Reason::Ordered { .. } => {}
         }
     }
 }
@@ -203,6 +210,9 @@ fn gone<'a>(obstacle: &Obstacle, view: &'a View<'_>) -> Move<'a> {
 /// one.
 fn policy_reason(old: &Weighed, new: &Weighed, revision: u64) -> Reason {
     let of = |path: &Weighed, kind: SwayKind| path.terms.sways.iter().find(|sway| sway.kind == kind).cloned();
+    if let Some(sway) = of(new, SwayKind::Ordered) {
+        return Reason::Ordered { sway: Some(sway) };
+    }
     let left = || {
         let kinds = [SwayKind::Avoids, SwayKind::AvoidsLinks, SwayKind::Biases, SwayKind::Costs];
         kinds.into_iter().find_map(|kind| of(old, kind).filter(|sway| sway.r < 0.0))

@@ -27,7 +27,7 @@ fn weighed(relays: &str, score: f64, score_smoothed: f64) -> Weighed {
 }
 
 fn view(incumbent: Option<Result<Weighed, Obstacle>>, best: &[Weighed]) -> View<'_> {
-    View { incumbent, best, policy_moved: false, policy_revision: 7 }
+    View { incumbent, best, policy_moved: false, orders_moved: false, policy_revision: 7 }
 }
 
 fn settled(relays: &str) -> State {
@@ -121,6 +121,7 @@ fn word(reason: Option<&Reason>) -> &'static str {
         Some(Reason::Held { .. }) => "held",
         Some(Reason::Gone { .. }) => "gone",
         Some(Reason::Policy { .. }) => "policy",
+        Some(Reason::Ordered { .. }) => "ordered",
     }
 }
 

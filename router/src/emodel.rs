@@ -42,6 +42,14 @@ impl Codec {
     }
 }
 
+/// How the calls of one class are heard at their far end.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Hearing {
+    pub(crate) codec: Codec,
+    pub(crate) jitter_buffer_ms: f64,
+    pub(crate) packet_ms: f64,
+}
+
 /// R of a call with this mouth-to-ear delay (one way, ms) and this packet loss (0 to 1).
 ///
 /// May fall below 0, where the Recommendation speaks of MOS 1.

@@ -1,14 +1,21 @@
-//! Two robust ways to read a noisy number: the median of the last three, and a mean that falls fast and
-//! rises slowly.
+//! A mean that falls fast and rises slowly: what got worse is believed at once, what got better has to prove it.
+//! It goes on between reports, which come only when something has changed.
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Falls by this share of the way with each report ...
+/// News that are worse count for this share of the way at once.
 const FALL: f64 = 0.8;
-/// ... and rises by this share of the way in half a second: what got worse is believed at once, what got
-/// better has to prove it.
-const RISE: f64 = 0.4;
-const RISE_PERIOD_S: f64 = 0.5;
+/// What is left of the way after a period, when the value falls (in quality) ...
+const FALL_LEFT: f64 = 0.2;
+/// ... and when it rises.
+const RISE_LEFT: f64 = 0.6;
+const PERIOD_S: f64 = 0.5;
+/// Closer than this is there: one way, ms ...
+const DELAY_EPSILON_MS: f64 = 0.25;
+/// ... and share of packets.
+const LOSS_EPSILON: f64 = 0.000_5;
 
 /// Delay, jitter and loss of a link, either as they are now or smoothed. Higher is worse in each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -21,35 +28,27 @@ pub(crate) struct Measure {
 }
 
 impl Measure {
-    /// One step from this smoothed measure toward a new one, `elapsed_s` after the last step.
-    pub(crate) fn toward(self, new: Measure, elapsed_s: f64) -> Measure {
-        let rise = 1.0 - (1.0 - RISE).powf(elapsed_s / RISE_PERIOD_S);
-        let step = |old: f64, new: f64| old + (new - old) * if new > old { FALL } else { rise };
+    /// Where this smoothed measure is after some time, when the present one stays.
+    pub(crate) fn after(self, elapsed: Duration, now: &Measure) -> Measure {
+        let periods = elapsed.as_secs_f64() / PERIOD_S;
+        let (fall, rise) = (FALL_LEFT.powf(periods), RISE_LEFT.powf(periods));
+        self.along(now, |old, new| if new > old { fall } else { rise })
+    }
+
+    /// One step toward a present measure that has just come.
+    pub(crate) fn at_once(self, now: &Measure) -> Measure {
+        self.along(now, |old, new| if new > old { 1.0 - FALL } else { 1.0 })
+    }
+
+    fn along(self, now: &Measure, left: impl Fn(f64, f64) -> f64) -> Measure {
+        let toward = |old: f64, new: f64, epsilon: f64| {
+            let next = new + (old - new) * left(old, new);
+            if (next - new).abs() < epsilon { new } else { next }
+        };
         Measure {
-            delay_ms: step(self.delay_ms, new.delay_ms),
-            jitter_ms: step(self.jitter_ms, new.jitter_ms),
-            loss: step(self.loss, new.loss),
-        }
-    }
-}
-
-/// The median of the last three values. One spike, say a pause of the measuring process, never shows; of only
-/// two values the lower one counts.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct MedianOf3 {
-    last: [Option<f64>; 3],
-}
-
-impl MedianOf3 {
-    pub(crate) fn push(&mut self, value: f64) {
-        self.last = [Some(value), self.last[0], self.last[1]];
-    }
-
-    pub(crate) fn median(&self) -> Option<f64> {
-        match self.last {
-            [Some(a), Some(b), Some(c)] => Some(a.max(b).min(a.min(b).max(c))),
-            [Some(a), Some(b), None] => Some(a.min(b)),
-            [a, ..] => a,
+            delay_ms: toward(self.delay_ms, now.delay_ms, DELAY_EPSILON_MS),
+            jitter_ms: toward(self.jitter_ms, now.jitter_ms, DELAY_EPSILON_MS),
+            loss: toward(self.loss, now.loss, LOSS_EPSILON),
         }
     }
 }
@@ -59,27 +58,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_spike_never_shows_and_a_step_shows_in_two() {
-        let mut median = MedianOf3::default();
-        let mut seen = Vec::new();
-        for value in [30.0, 31.0, 200.0, 30.0, 110.0, 112.0] {
-            median.push(value);
-            seen.push(median.median().unwrap());
+    fn quality_falls_at_once_and_rises_within_seconds_without_any_report() {
+        let measure = |loss| Measure { loss, ..Measure::default() };
+        let mut smoothed = measure(0.0).at_once(&measure(0.2));
+        assert!((smoothed.loss - 0.16).abs() < 1e-9, "{}", smoothed.loss);
+        smoothed = smoothed.at_once(&measure(0.0));
+        assert!((smoothed.loss - 0.16).abs() < 1e-9, "better news are not believed at once");
+        let mut seconds = 0.0;
+        while smoothed != measure(0.0) {
+            smoothed = smoothed.after(Duration::from_millis(250), &measure(0.0));
+            seconds += 0.25;
         }
-        assert_eq!(seen, [30.0, 30.0, 31.0, 31.0, 110.0, 110.0]);
-        assert_eq!(MedianOf3::default().median(), None);
+        assert!((4.0..7.0).contains(&seconds), "{seconds} s, and then it is there");
     }
 
     #[test]
-    fn quality_falls_at_once_and_rises_within_seconds() {
-        let measure = |loss| Measure { loss, ..Measure::default() };
-        let mut smoothed = measure(0.0).toward(measure(0.2), 0.5);
-        assert!((smoothed.loss - 0.16).abs() < 1e-9, "{}", smoothed.loss);
-        let mut seconds = 0.0;
-        while smoothed.loss > 0.01 {
-            smoothed = smoothed.toward(measure(0.0), 0.25);
-            seconds += 0.25;
-        }
-        assert!((2.0..4.0).contains(&seconds), "{seconds} s, whatever the interval of the reports");
+    fn it_does_not_matter_how_often_one_looks() {
+        let (far, near) = (Measure { delay_ms: 200.0, ..Measure::default() }, Measure::default());
+        let once = far.after(Duration::from_millis(1_000), &near);
+        let often = (0..10).fold(far, |smoothed, _| smoothed.after(Duration::from_millis(100), &near));
+        assert!((once.delay_ms - often.delay_ms).abs() < 1e-6);
     }
 }

@@ -58,6 +58,8 @@ pub enum Verdict {
     Recovering,
     /// A rule keeps calls off it.
     Forbidden,
+    /// An operator ordered calls off it.
+    Ordered,
     /// A link of it is down, or not reported.
     Down,
     /// A region on it has no live node.
@@ -72,6 +74,7 @@ impl fmt::Display for Verdict {
             Self::Usable => "usable",
             Self::Recovering => "recovering",
             Self::Forbidden => "forbidden",
+            Self::Ordered => "ordered off",
             Self::Down => "down",
             Self::NoNode => "no node",
         })
@@ -84,6 +87,7 @@ impl From<&Obstacle> for Verdict {
             Obstacle::NoNode(_) => Self::NoNode,
             Obstacle::Unknown(..) | Obstacle::Down(..) | Obstacle::Silent(..) => Self::Down,
             Obstacle::Recovering(..) => Self::Recovering,
+            Obstacle::Disabled { .. } | Obstacle::Drained { .. } => Self::Ordered,
             Obstacle::Forbidden { .. } | Obstacle::ForbiddenLink { .. } | Obstacle::TooManyRelays { .. } => {
                 Self::Forbidden
             }
@@ -98,8 +102,10 @@ pub(crate) fn explain(
     route: Option<&Route>,
 ) -> Explanation {
     let constraints = scene.between(from, to, slice);
-    let (weigher, best) = scene.weigher.best_or_recovering(from, to, &constraints);
-    let fresh = || best.first().map(|first| scene.ranked(first, &best, &constraints)).unwrap_or_default();
+    let (weigher, best) = scene.weigher(slice).best_or_recovering(from, to, &constraints);
+    let fresh = || {
+        best.first().map(|first| scene.ranked(first, &best, (slice, &constraints))).unwrap_or_default()
+    };
     let listed = route.map_or_else(fresh, |route| route.ranked.clone());
 
     let weigh = |path: Path| {
@@ -120,7 +126,7 @@ pub(crate) fn explain(
         };
         Candidate { verdict, ranked }
     };
-    let mut candidates: Vec<Candidate> = scene.weigher.every_path(from, to).into_iter().map(weigh).collect();
+    let mut candidates: Vec<Candidate> = weigher.every_path(from, to).into_iter().map(weigh).collect();
     let place = |candidate: &Candidate| {
         let listed = listed.iter().position(|listed| listed.path == candidate.ranked.path);
         (candidate.verdict, listed.unwrap_or(usize::MAX))

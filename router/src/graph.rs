@@ -1,5 +1,6 @@
-//! The regions and the links between them, as they are at one moment. petgraph answers whether a region can
-//! be reached at all; a dense matrix beside it answers the scorer, who asks a hundred thousand times.
+//! The regions and the links between them, as they are at one moment: a dense matrix for the scorer, who asks a hundred
+//! thousand times. It lives as long as the regions stay the same; of the links only those that changed are set again.
+//! petgraph answers whether a region can be reached at all.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,24 +14,41 @@ use crate::{
     estimate::Measure,
     link::{Link, Standing},
     links::Links,
+    shortlist::Chain,
 };
 
-/// One snapshot of the mesh. Regions are sorted; everything is addressed by their index.
+/// The mesh. Regions are sorted; everything is addressed by their index.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Graph {
-    /// Live regions as nodes, links that may carry calls as edges.
-    usable: DiGraph<Region, ()>,
+    regions: Vec<Region>,
     index: BTreeMap<Region, usize>,
     live: Vec<bool>,
     hops: Vec<Hop>,
 }
 
 /// What the scorer knows of one link.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Hop {
     pub(crate) standing: Standing,
     pub(crate) now: Run,
     pub(crate) smoothed: Run,
 }
+
+/// What became of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// It is as it was.
+    Same,
+    /// Its figures moved a little, or for the better.
+    Milder,
+    /// It went down or up, or became so much worse that calls may have to move.
+    Sharp,
+}
+
+/// So much more loss ...
+const SHARP_LOSS: f64 = 0.005;
+/// ... or delay, one way, is no small matter.
+const SHARP_DELAY_MS: f64 = 10.0;
 
 /// Delay, jitter and survival of a packet over a run of links.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -48,19 +66,17 @@ impl Graph {
         for (from, to, _) in links.iter() {
             regions.extend([from, to]);
         }
-        let index: BTreeMap<Region, usize> = regions.iter().map(|r| (*r).clone()).zip(0..).collect();
-        let mut usable = DiGraph::with_capacity(index.len(), index.len() * index.len());
-        for region in index.keys() {
-            usable.add_node(region.clone());
-        }
+        let regions: Vec<Region> = regions.into_iter().cloned().collect();
         let mut graph = Self {
-            usable,
-            live: regions.iter().map(|region| live.contains(*region)).collect(),
-            hops: vec![Hop::UNKNOWN; index.len() * index.len()],
-            index,
+            index: regions.iter().cloned().zip(0..).collect(),
+            live: regions.iter().map(|region| live.contains(region)).collect(),
+            hops: vec![Hop::UNKNOWN; regions.len() * regions.len()],
+            regions,
         };
         for (from, to, link) in links.iter() {
-            graph.add(from, to, link);
+            if let (Some(from), Some(to)) = (graph.index(from), graph.index(to)) {
+                graph.set(from, to, link);
+            }
         }
         graph
     }
@@ -72,12 +88,20 @@ impl Graph {
         let live: BTreeSet<Region> = links.iter().flat_map(|(from, to, _)| [from, to]).cloned().collect();
         let mut graph = Self::new(&Links::default(), &live);
         for (from, to, reading) in links {
-            let (Some(from), Some(to)) = (graph.index(from), graph.index(to)) else { continue };
-            let at = from * graph.len() + to;
-            graph.hops[at] = Hop::once(reading);
-            graph.usable.add_edge(NodeIndex::new(from), NodeIndex::new(to), ());
+            if let (Some(from), Some(to)) = (graph.index(from), graph.index(to)) {
+                let at = from * graph.len() + to;
+                graph.hops[at] = Hop::once(reading);
+            }
         }
         graph
+    }
+
+    /// Sets a link anew.
+    pub(crate) fn set(&mut self, from: usize, to: usize, link: &Link) -> Turn {
+        let at = from * self.len() + to;
+        let hop = Hop::of(link);
+        let before = std::mem::replace(&mut self.hops[at], hop);
+        before.turn(&hop)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -89,11 +113,11 @@ impl Graph {
     }
 
     pub(crate) fn region(&self, index: usize) -> &Region {
-        &self.usable[NodeIndex::new(index)]
+        &self.regions[index]
     }
 
     pub(crate) fn regions(&self) -> impl Iterator<Item = &Region> {
-        self.index.keys()
+        self.regions.iter()
     }
 
     pub(crate) fn is_live(&self, index: usize) -> bool {
@@ -104,18 +128,27 @@ impl Graph {
         &self.hops[from * self.len() + to]
     }
 
-    /// Whether links that are up lead from one region to the other, over however many relays.
-    pub(crate) fn reachable(&self, from: usize, to: usize) -> bool {
-        has_path_connecting(&self.usable, NodeIndex::new(from), NodeIndex::new(to), None)
+    /// The chain over these relays; `None`: one of them is not known, or there are too many.
+    pub(crate) fn chain(&self, relays: &[Region]) -> Option<Chain> {
+        match relays {
+            [] => Some(Chain::direct()),
+            [a] => Some(Chain::one(self.index(a)?)),
+            [a, b] => Some(Chain::two(self.index(a)?, self.index(b)?)),
+            _ => None,
+        }
     }
 
-    fn add(&mut self, from: &Region, to: &Region, link: &Link) {
-        let (Some(from), Some(to)) = (self.index(from), self.index(to)) else { return };
-        let at = from * self.len() + to;
-        self.hops[at] = Hop::of(link);
-        if self.hops[at].is_up() && self.live[from] && self.live[to] {
-            self.usable.add_edge(NodeIndex::new(from), NodeIndex::new(to), ());
+    /// Whether links that are up lead from one region to the other, over however many relays.
+    pub(crate) fn reachable(&self, from: usize, to: usize) -> bool {
+        let live: Vec<usize> = (0..self.len()).filter(|i| self.live[*i]).collect();
+        let mut usable: DiGraph<(), ()> = DiGraph::new();
+        let nodes: Vec<NodeIndex> = (0..self.len()).map(|_| usable.add_node(())).collect();
+        for &a in &live {
+            for &b in live.iter().filter(|b| self.hop(a, **b).is_up()) {
+                usable.add_edge(nodes[a], nodes[b], ());
+            }
         }
+        has_path_connecting(&usable, nodes[from], nodes[to], None)
     }
 }
 
@@ -125,6 +158,20 @@ impl Hop {
 
     pub(crate) fn is_up(&self) -> bool {
         self.standing == Standing::Up
+    }
+
+    fn turn(&self, next: &Hop) -> Turn {
+        let grew = |before: f64, after: f64, by: f64| after > before + by;
+        if self == next {
+            Turn::Same
+        } else if (self.is_up() || next.is_up()) && self.standing != next.standing
+            || grew(next.now.survival, self.now.survival, SHARP_LOSS)
+            || grew(self.now.delay_ms, next.now.delay_ms, SHARP_DELAY_MS)
+        {
+            Turn::Sharp
+        } else {
+            Turn::Milder
+        }
     }
 
     fn once(reading: &Reading) -> Self {

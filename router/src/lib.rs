@@ -7,17 +7,21 @@
 //! outputs, in a node, in a simulation and in a replay.
 
 mod backoff;
+mod choice;
 mod choose;
 pub mod emodel;
 mod estimate;
 mod explain;
+mod fate;
 mod graph;
 mod history;
 mod ids;
 mod link;
 mod links;
+mod masks;
 pub mod measure;
 mod overrides;
+mod pace;
 mod pairs;
 mod path;
 mod plan;
@@ -33,6 +37,8 @@ mod shortlist;
 mod table;
 mod time;
 mod traffic;
+mod vote;
+mod worth;
 
 pub use emodel::Codec;
 pub use explain::{Candidate, Explanation, Verdict};
@@ -49,7 +55,7 @@ pub use report::{
     Cause, DELAY_MS_MAX, HopCounts, LANES_MAX, LINKS_MAX, LaneReport, LinkReport, RefusedReport, Report,
 };
 pub use router::{Input, Output, Router};
-pub use settings::{InvalidSetting, Settings};
-pub use table::{Change, RANKED_MAX, Ranked, Refused, Route, RouteTable};
+pub use settings::{ClassSettings, InvalidSetting, Settings};
+pub use table::{Change, RANKED_MAX, Ranked, Reaction, Refused, Route, RouteTable};
 pub use time::Time;
 pub use traffic::{Slice, Traffic};

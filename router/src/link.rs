@@ -1,15 +1,23 @@
-//! One link between two regions: what the nodes of the region say about it, put together, and whether it may
-//! carry calls.
+//! One link between two regions: what the nodes at its ends say about it, put together, and whether it may carry calls.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    HopCounts, LinkReport, NodeName, Time,
+    Cause, HopCounts, LaneReport, NodeId, Time,
     backoff::Backoff,
-    estimate::{Measure, MedianOf3},
+    estimate::Measure,
+    pairs,
+    vote::{self, Vote},
 };
+
+/// The smoothed figures move on this grid, so that links that settle together are looked at together.
+const SETTLE_STEP: Duration = Duration::from_millis(250);
+/// From this loss on a link is in trouble ...
+const TROUBLE_LOSS: f64 = 0.03;
+/// ... until it loses less than this.
+const TROUBLE_OVER_LOSS: f64 = 0.01;
 
 /// Whether the link may carry calls.
 ///
@@ -28,33 +36,31 @@ pub(crate) enum Standing {
     Down { silent: bool },
 }
 
-/// The present state of one link. It is up while one of its reporters says so: a node that cannot reach the
-/// far region alone must not take the link from its whole region.
+/// The present state of one link, by the votes of the nodes at its two ends.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Link {
     pub(crate) standing: Standing,
     pub(crate) now: Measure,
     pub(crate) smoothed: Measure,
     pub(crate) heard_at: Time,
-    /// When a delay was last smoothed; none has been measured before that.
+    /// When the figures were last smoothed; no delay has been measured before that.
     smoothed_at: Option<Time>,
-    reporters: BTreeMap<NodeName, Reporter>,
+    #[serde(with = "pairs")]
+    votes: BTreeMap<NodeId, Vote>,
     backoff: Backoff,
+    /// It is down, or loses much: an episode that fates are learned from.
+    in_trouble: bool,
+    /// An episode has just begun.
+    #[serde(skip)]
+    pub(crate) trouble_began: bool,
 }
 
-/// What one node said last.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Reporter {
-    at: Time,
-    incarnation: u64,
-    up: bool,
-    packets: u32,
-    loss: f64,
-    rtt_ms: f64,
-    delay_ms: MedianOf3,
-    jitter_ms: MedianOf3,
-    sip: HopCounts,
-    sip_recent: HopCounts,
+/// What the nodes where the link starts say beside the figures.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Remarks {
+    pub(crate) lane: u8,
+    pub(crate) lanes: Vec<LaneReport>,
+    pub(crate) cause: Cause,
 }
 
 impl Link {
@@ -65,93 +71,110 @@ impl Link {
             smoothed: Measure::default(),
             heard_at: now,
             smoothed_at: None,
-            reporters: BTreeMap::new(),
+            votes: BTreeMap::new(),
             backoff: Backoff::default(),
+            in_trouble: false,
+            trouble_began: false,
         }
+    }
+
+    /// The last vote of a node.
+    pub(crate) fn vote_of(&self, node: &NodeId) -> Option<&Vote> {
+        self.votes.get(node)
     }
 
     /// Takes in what one node measured. The report has been checked.
-    pub(crate) fn handle(
-        &mut self,
-        now: Time,
-        node: &NodeName,
-        incarnation: u64,
-        report: &LinkReport,
-        hold: Duration,
-    ) {
+    pub(crate) fn handle(&mut self, now: Time, node: &NodeId, vote: Vote, hold: Duration) {
         self.heard_at = now;
-        self.reporters.entry(node.clone()).or_insert_with(|| Reporter::new(now, incarnation)).handle(
-            now,
-            incarnation,
-            report,
-        );
-        self.measure(now);
-        self.stand(now, hold);
+        self.votes.insert(node.clone(), vote);
+        self.count(now, hold);
     }
 
-    /// A node does not speak of this link any more.
-    pub(crate) fn withdraw(&mut self, now: Time, node: &NodeName, hold: Duration) {
-        if self.reporters.remove(node).is_some() {
-            self.stand(now, hold);
+    /// A node has fallen silent, or speaks of the link no more. `heard_at` is when it was last heard.
+    pub(crate) fn withdraw(&mut self, now: Time, node: &NodeId, heard_at: Time, hold: Duration) {
+        self.heard_at = self.heard_at.max(heard_at);
+        if self.votes.remove(node).is_some() {
+            self.count(now, hold);
         }
     }
 
-    /// Forgets nodes that have fallen silent, and ends what was to last until now.
-    pub(crate) fn advance(&mut self, now: Time, expiry: Duration, hold: Duration) {
-        self.reporters.retain(|_, reporter| now < reporter.at + expiry);
+    /// Ends what was to last until now, and lets the smoothed figures settle.
+    pub(crate) fn advance(&mut self, now: Time, hold: Duration) {
+        self.settle(now);
         self.stand(now, hold);
     }
 
     /// When [`advance`](Self::advance) will change something.
-    pub(crate) fn deadline(&self, expiry: Duration) -> Option<Time> {
-        let silent = self.reporters.values().map(|reporter| reporter.at + expiry).min();
+    pub(crate) fn deadline(&self) -> Option<Time> {
+        let settled = self.smoothed_at.filter(|_| self.smoothed != self.now).map(step_after);
         match self.standing {
-            Standing::Recovering { until } => Some(silent.map_or(until, |at| at.min(until))),
-            Standing::Unknown | Standing::Up | Standing::Down { .. } => silent,
+            Standing::Recovering { until } => Some(settled.map_or(until, |at| at.min(until))),
+            Standing::Unknown | Standing::Up | Standing::Down { .. } => settled,
         }
     }
 
-    pub(crate) fn reporters(&self) -> usize {
-        self.reporters.len()
+    /// How many nodes where the link starts vote, and how many at both ends.
+    pub(crate) fn voters(&self) -> (usize, usize) {
+        (self.votes.values().filter(|vote| vote.own.is_some()).count(), self.votes.len())
+    }
+
+    /// Those who vote.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = &NodeId> {
+        self.votes.keys()
     }
 
     /// The median round trip, ms; zero when none was completed.
     pub(crate) fn rtt_ms(&self) -> f64 {
-        self.mean(|reporter| (reporter.rtt_ms > 0.0).then_some(reporter.rtt_ms)).unwrap_or(0.0)
+        let reaching = self.votes.values().filter(|vote| vote.up && vote.rtt_ms > 0.0);
+        vote::median(reaching.map(|vote| vote.rtt_ms)).unwrap_or(0.0)
     }
 
     /// SIP counts of all reporters together: since their starts, and of their last reports.
     pub(crate) fn sip(&self) -> (HopCounts, HopCounts) {
         let zero = HopCounts::default();
-        self.reporters
-            .values()
-            .fold((zero, zero), |(all, recent), r| (all.plus(&r.sip), recent.plus(&r.sip_recent)))
+        let own = self.votes.values().filter_map(|vote| vote.own.as_ref());
+        own.fold((zero, zero), |(all, recent), own| (all.plus(&own.sip), recent.plus(&own.sip_recent)))
     }
 
-    fn measure(&mut self, now: Time) {
-        let delay_ms = self.mean(|reporter| reporter.delay_ms.median());
-        let jitter_ms = self.mean(|reporter| reporter.jitter_ms.median());
-        self.now = Measure {
-            delay_ms: delay_ms.unwrap_or(self.now.delay_ms),
-            jitter_ms: jitter_ms.unwrap_or(self.now.jitter_ms),
-            loss: self.mean(|reporter| Some(reporter.loss)).unwrap_or(self.now.loss),
-        };
-        match self.smoothed_at {
-            Some(at) => {
-                self.smoothed = self.smoothed.toward(self.now, now.since(at).as_secs_f64());
-                self.smoothed_at = Some(now);
-            }
-            None => {
-                self.smoothed = self.now;
-                self.smoothed_at = delay_ms.map(|_| now);
-            }
+    /// Lane and lanes of the first node that reaches the far end, and the gravest cause that more than half name.
+    pub(crate) fn remarks(&self) -> Remarks {
+        let own: Vec<_> =
+            self.votes.values().filter_map(|vote| Some((vote.up, vote.own.as_ref()?))).collect();
+        let first = own.iter().find(|(up, _)| *up).or(own.first());
+        let mut causes: Vec<Cause> = own.iter().map(|(_, own)| own.cause).collect();
+        causes.sort();
+        Remarks {
+            lane: first.map(|(_, own)| own.lane).unwrap_or_default(),
+            lanes: first.map(|(_, own)| own.lanes.clone()).unwrap_or_default(),
+            cause: causes.get(causes.len() / 2).copied().unwrap_or_default(),
+        }
+    }
+
+    fn count(&mut self, now: Time, hold: Duration) {
+        self.settle(now);
+        let measured = vote::measure(self.votes.values(), &self.now);
+        if self.smoothed_at.is_some() {
+            self.smoothed = self.smoothed.at_once(&measured);
+        } else {
+            self.smoothed = measured;
+            self.smoothed_at = (measured.delay_ms > 0.0).then_some(now);
+        }
+        self.now = measured;
+        self.stand(now, hold);
+    }
+
+    fn settle(&mut self, now: Time) {
+        if let Some(at) = self.smoothed_at.replace(now) {
+            self.smoothed = self.smoothed.after(now.since(at), &self.now);
+        } else {
+            self.smoothed_at = None;
         }
     }
 
     fn stand(&mut self, now: Time, hold: Duration) {
-        let up = self.reporters.values().any(|reporter| reporter.up);
-        let down = Standing::Down { silent: self.reporters.is_empty() };
-        self.standing = match (self.standing, up) {
+        let up = vote::up(self.votes.values());
+        let down = Standing::Down { silent: up.is_none() };
+        self.standing = match (self.standing, up.unwrap_or(false)) {
             (Standing::Unknown | Standing::Up, true) => Standing::Up,
             (Standing::Down { .. }, true) => Standing::Recovering { until: now + self.backoff.hold(hold) },
             (Standing::Recovering { until }, true) if now < until => Standing::Recovering { until },
@@ -166,139 +189,18 @@ impl Link {
             (Standing::Unknown, false) => Standing::Unknown,
             (Standing::Recovering { .. } | Standing::Down { .. }, false) => down,
         };
-    }
-
-    /// The mean of what the reporters say, by the packets that each of them rests on.
-    fn mean(&self, value: impl Fn(&Reporter) -> Option<f64>) -> Option<f64> {
-        let mut sum = 0.0;
-        let mut weight = 0.0;
-        for reporter in self.reporters.values().filter(|reporter| reporter.up) {
-            if let Some(value) = value(reporter) {
-                let packets = f64::from(reporter.packets.max(1));
-                sum += value * packets;
-                weight += packets;
-            }
-        }
-        (weight > 0.0).then(|| sum / weight)
+        let bound = if self.in_trouble { TROUBLE_OVER_LOSS } else { TROUBLE_LOSS };
+        let in_trouble = matches!(self.standing, Standing::Down { .. }) || self.now.loss >= bound;
+        self.trouble_began |= in_trouble && !self.in_trouble;
+        self.in_trouble = in_trouble;
     }
 }
 
-impl Reporter {
-    fn new(now: Time, incarnation: u64) -> Self {
-        Self {
-            at: now,
-            incarnation,
-            up: false,
-            packets: 0,
-            loss: 0.0,
-            rtt_ms: 0.0,
-            delay_ms: MedianOf3::default(),
-            jitter_ms: MedianOf3::default(),
-            sip: HopCounts::default(),
-            sip_recent: HopCounts::default(),
-        }
-    }
-
-    fn handle(&mut self, now: Time, incarnation: u64, report: &LinkReport) {
-        let before = if self.incarnation == incarnation { self.sip } else { HopCounts::default() };
-        self.sip_recent = report.sip.after(&before);
-        self.sip = report.sip;
-        self.at = now;
-        self.incarnation = incarnation;
-        self.up = report.up;
-        self.packets = report.packets;
-        self.loss = report.loss;
-        self.rtt_ms = report.rtt_ms;
-        if report.rtt_p95_ms > 0.0 {
-            self.delay_ms.push(report.rtt_p95_ms / 2.0);
-            self.jitter_ms.push(report.jitter_ms);
-        }
-    }
+fn step_after(at: Time) -> Time {
+    let step = u64::try_from(SETTLE_STEP.as_micros()).unwrap_or(u64::MAX);
+    Time::from_micros((at.micros() / step + 1).saturating_mul(step))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const HOLD: Duration = Duration::from_secs(5);
-    const EXPIRY: Duration = Duration::from_secs(5);
-
-    fn hear(link: &mut Link, second: u64, node: &str, up: bool, rtt_p95_ms: f64, packets: u32) {
-        let report = LinkReport {
-            up,
-            packets,
-            sip: HopCounts { requests: 10 * second, ..HopCounts::default() },
-            ..LinkReport::clean("b".parse().unwrap(), rtt_p95_ms)
-        };
-        link.handle(Time::from_millis(second * 1_000), &node.parse().unwrap(), 1, &report, HOLD);
-    }
-
-    /// Every pair of standing and input.
-    #[test]
-    fn standings() {
-        let until = Time::from_millis(10_000);
-        let heard_down = Standing::Down { silent: false };
-        let silent = Standing::Down { silent: true };
-        let recovering = Standing::Recovering { until };
-        let fresh = Standing::Recovering { until: Time::from_millis(12_000) };
-        let table = [
-            // standing, second, reported up (None: silence), then
-            (Standing::Unknown, 7, Some(true), Standing::Up),
-            (Standing::Unknown, 7, Some(false), Standing::Unknown),
-            (Standing::Unknown, 7, None, Standing::Unknown),
-            (Standing::Up, 7, Some(true), Standing::Up),
-            (Standing::Up, 7, Some(false), heard_down),
-            (Standing::Up, 7, None, silent),
-            (recovering, 7, Some(true), recovering),
-            (recovering, 10, Some(true), Standing::Up),
-            (recovering, 7, Some(false), heard_down),
-            (recovering, 7, None, silent),
-            (heard_down, 7, Some(true), fresh),
-            (heard_down, 7, Some(false), heard_down),
-            (heard_down, 7, None, silent),
-            (silent, 7, Some(true), fresh),
-            (silent, 7, Some(false), heard_down),
-            (silent, 7, None, silent),
-        ];
-        for (standing, second, heard, then) in table {
-            let mut link = Link::new(Time::default());
-            link.standing = standing;
-            match heard {
-                Some(up) => hear(&mut link, second, "a-1", up, 60.0, 5),
-                None => link.advance(Time::from_millis(second * 1_000), EXPIRY, HOLD),
-            }
-            assert_eq!(link.standing, then, "{standing:?}, {heard:?}");
-        }
-    }
-
-    #[test]
-    fn nodes_are_weighed_by_their_packets() {
-        let mut link = Link::new(Time::default());
-        hear(&mut link, 1, "a-1", true, 60.0, 30);
-        hear(&mut link, 1, "a-2", true, 100.0, 10);
-        assert_eq!((link.now.delay_ms, link.reporters()), (35.0, 2));
-        hear(&mut link, 2, "a-2", false, 0.0, 10);
-        assert_eq!((link.standing, link.now.delay_ms), (Standing::Up, 30.0), "one of two still reaches it");
-        hear(&mut link, 2, "a-1", false, 0.0, 10);
-        assert_eq!(link.standing, Standing::Down { silent: false });
-    }
-
-    #[test]
-    fn a_silent_node_is_forgotten_at_its_deadline() {
-        let mut link = Link::new(Time::default());
-        hear(&mut link, 1, "a-1", true, 60.0, 5);
-        let deadline = link.deadline(EXPIRY).unwrap();
-        assert_eq!(deadline, Time::from_millis(6_000));
-        link.advance(deadline, EXPIRY, HOLD);
-        assert_eq!((link.standing, link.deadline(EXPIRY)), (Standing::Down { silent: true }, None));
-    }
-
-    #[test]
-    fn sip_counts_show_the_whole_and_the_last_window() {
-        let mut link = Link::new(Time::default());
-        hear(&mut link, 1, "a-1", true, 60.0, 5);
-        hear(&mut link, 3, "a-1", true, 60.0, 5);
-        let (all, recent) = link.sip();
-        assert_eq!((all.requests, recent.requests), (30, 20));
-    }
-}
+#[path = "link_tests.rs"]
+mod tests;

@@ -1,17 +1,23 @@
 //! All links the router has heard of: which report is news, which node has fallen silent.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    HopCounts, NodeId, Reading, RefusedReport, Region, Report, Settings, Time,
-    link::{Link, Standing},
+    Cause, HopCounts, LaneReport, NodeId, Reading, RefusedReport, Region, Report, Settings, Time,
+    link::{Link, Remarks, Standing},
     pairs,
+    vote::Vote,
 };
 
 /// A link or a node that was silent for this many expiry times is forgotten, so that memory stays bounded.
 const FORGET_EXPIRIES: u32 = 12;
+/// The most links that are remembered: those of 128 regions. Links beyond are not heard.
+const KNOWN_MAX: usize = 128 * 128;
 
 /// A link as an operator sees it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -34,13 +40,21 @@ pub struct LinkState {
     pub loss: f64,
     /// Loss, falling slowly, 0 to 1.
     pub loss_smoothed: f64,
+    /// The lane that traffic should take.
+    pub lane: u8,
+    /// Every lane that is measured.
+    pub lanes: Vec<LaneReport>,
+    /// What is taken to be wrong. Only what is the path's fault shows in delay and loss, and moves routes.
+    pub cause: Cause,
     /// SIP over this link since its reporters started.
     pub sip: HopCounts,
     /// SIP over this link in the last report of each.
     pub sip_recent: HopCounts,
-    /// How many nodes report it.
+    /// How many nodes where it starts report it.
     pub reporters: usize,
-    /// How long ago the last of them did.
+    /// How many nodes at both of its ends have a vote on it.
+    pub votes: usize,
+    /// How long ago the last of them was heard.
     pub age: Duration,
 }
 
@@ -50,13 +64,18 @@ pub(crate) struct Links {
     links: BTreeMap<(Region, Region), Link>,
     #[serde(with = "pairs")]
     origins: BTreeMap<NodeId, Origin>,
+    /// Links that are not what they were, for [`take_touched`](Self::take_touched).
+    #[serde(skip)]
+    touched: BTreeSet<(Region, Region)>,
 }
 
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Origin {
     incarnation: u64,
     sequence: u64,
     at: Time,
+    /// Where the links lead that it votes on. Empty once it has fallen silent.
+    named: BTreeSet<Region>,
 }
 
 impl Links {
@@ -82,38 +101,75 @@ impl Links {
             });
         }
         report.check()?;
-        let last = Origin { incarnation: *incarnation, sequence: *sequence, at: now };
-        self.origins.insert(origin.clone(), last);
-        for link in links {
-            self.links
-                .entry((origin.region.clone(), link.to.clone()))
-                .or_insert_with(|| Link::new(now))
-                .handle(now, &origin.node, *incarnation, link, settings.hold);
-        }
+        let before = self.origins.remove(origin).map(|last| last.named).unwrap_or_default();
+        let mut named: BTreeSet<Region> = links.iter().map(|link| link.to.clone()).collect();
         if *full {
-            let of_region = self.links.iter_mut().filter(|((from, _), _)| *from == origin.region);
-            for ((_, to), link) in of_region {
-                if !links.iter().any(|named| named.to == *to) {
-                    link.withdraw(now, &origin.node, settings.hold);
-                }
+            for to in before.difference(&named) {
+                self.withdraw(now, origin, to, now, settings.hold);
             }
+        } else {
+            named.extend(before);
         }
+        for link in links {
+            let home = &origin.region;
+            let there = |before: Option<&Vote>| Vote::there(*incarnation, link, before);
+            self.vote(now, origin, (home, &link.to), there, settings.hold);
+            self.vote(now, origin, (&link.to, home), |_| Vote::back(*incarnation, link), settings.hold);
+        }
+        let last = Origin { incarnation: *incarnation, sequence: *sequence, at: now, named };
+        self.origins.insert(origin.clone(), last);
         Ok(())
     }
 
-    /// Lets time pass: silence, the end of holds.
+    /// Lets time pass: silence, the end of holds, figures that settle.
     pub(crate) fn advance(&mut self, now: Time, settings: &Settings) {
         let forget = settings.report_expiry.saturating_mul(FORGET_EXPIRIES);
-        self.links.retain(|_, link| now < link.heard_at + forget);
+        let silent = |origin: &Origin| !origin.named.is_empty() && now >= origin.at + settings.report_expiry;
+        let fallen: Vec<NodeId> =
+            self.origins.iter().filter(|(_, origin)| silent(origin)).map(|(node, _)| node.clone()).collect();
+        for node in fallen {
+            let Some(origin) = self.origins.get_mut(&node) else { continue };
+            let (at, named) = (origin.at, std::mem::take(&mut origin.named));
+            for to in named {
+                self.withdraw(now, &node, &to, at, settings.hold);
+            }
+        }
         self.origins.retain(|_, origin| now < origin.at + forget);
-        for link in self.links.values_mut() {
-            link.advance(now, settings.report_expiry, settings.hold);
+        let mut forgotten = Vec::new();
+        for (ends, link) in &mut self.links {
+            if link.deadline().is_some_and(|deadline| now >= deadline) {
+                link.advance(now, settings.hold);
+                self.touched.insert(ends.clone());
+            }
+            if link.voters().1 == 0 && now >= link.heard_at + forget {
+                forgotten.push(ends.clone());
+            }
+        }
+        for ends in forgotten {
+            self.links.remove(&ends);
+            self.touched.insert(ends);
         }
     }
 
     /// When [`advance`](Self::advance) will change a link.
     pub(crate) fn deadline(&self, settings: &Settings) -> Option<Time> {
-        self.links.values().filter_map(|link| link.deadline(settings.report_expiry)).min()
+        let speaking = self.origins.values().filter(|origin| !origin.named.is_empty());
+        let silence = speaking.map(|origin| origin.at + settings.report_expiry);
+        silence.chain(self.links.values().filter_map(Link::deadline)).min()
+    }
+
+    /// The links that have been touched since they were last asked for.
+    pub(crate) fn take_touched(&mut self) -> BTreeSet<(Region, Region)> {
+        std::mem::take(&mut self.touched)
+    }
+
+    /// Whether trouble has begun on this link since this was last asked.
+    pub(crate) fn take_trouble(&mut self, ends: &(Region, Region)) -> bool {
+        self.links.get_mut(ends).is_some_and(|link| std::mem::take(&mut link.trouble_began))
+    }
+
+    pub(crate) fn link(&self, ends: &(Region, Region)) -> Option<&Link> {
+        self.links.get(ends)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Region, &Region, &Link)> {
@@ -127,31 +183,71 @@ impl Links {
 
     /// The links for people.
     pub(crate) fn states(&self, now: Time) -> Vec<LinkState> {
-        self.iter().map(|(from, to, link)| state(from, to, link, now)).collect()
+        self.iter().map(|(from, to, link)| self.state(from, to, link, now)).collect()
     }
-}
 
-fn state(from: &Region, to: &Region, link: &Link, now: Time) -> LinkState {
-    let (sip, sip_recent) = link.sip();
-    LinkState {
-        from: from.clone(),
-        to: to.clone(),
-        up: link.standing == Standing::Up,
-        standing: match link.standing {
-            Standing::Up => "up",
-            Standing::Recovering { .. } => "recovering",
-            Standing::Down { silent: false } => "down",
-            Standing::Down { silent: true } | Standing::Unknown => "silent",
-        },
-        delay_ms: link.now.delay_ms,
-        rtt_ms: link.rtt_ms(),
-        jitter_ms: link.now.jitter_ms,
-        loss: link.now.loss,
-        loss_smoothed: link.smoothed.loss,
-        sip,
-        sip_recent,
-        reporters: link.reporters(),
-        age: now.since(link.heard_at),
+    fn vote(
+        &mut self,
+        now: Time,
+        node: &NodeId,
+        ends: (&Region, &Region),
+        vote: impl FnOnce(Option<&Vote>) -> Vote,
+        hold: Duration,
+    ) {
+        let ends = (ends.0.clone(), ends.1.clone());
+        if !self.links.contains_key(&ends) {
+            if self.links.len() >= KNOWN_MAX {
+                return;
+            }
+            self.links.insert(ends.clone(), Link::new(now));
+        }
+        if let Some(link) = self.links.get_mut(&ends) {
+            let vote = vote(link.vote_of(node));
+            link.handle(now, node, vote, hold);
+            self.touched.insert(ends);
+        }
+    }
+
+    /// Takes the votes of a node on a link and its way back.
+    fn withdraw(&mut self, now: Time, node: &NodeId, to: &Region, heard_at: Time, hold: Duration) {
+        let home = &node.region;
+        for ends in [(home.clone(), to.clone()), (to.clone(), home.clone())] {
+            if let Some(link) = self.links.get_mut(&ends) {
+                link.withdraw(now, node, heard_at, hold);
+                self.touched.insert(ends);
+            }
+        }
+    }
+
+    fn state(&self, from: &Region, to: &Region, link: &Link, now: Time) -> LinkState {
+        let (sip, sip_recent) = link.sip();
+        let Remarks { lane, lanes, cause } = link.remarks();
+        let (reporters, votes) = link.voters();
+        let heard = link.nodes().filter_map(|node| self.origins.get(node)).map(|origin| origin.at);
+        LinkState {
+            from: from.clone(),
+            to: to.clone(),
+            up: link.standing == Standing::Up,
+            standing: match link.standing {
+                Standing::Up => "up",
+                Standing::Recovering { .. } => "recovering",
+                Standing::Down { silent: false } => "down",
+                Standing::Down { silent: true } | Standing::Unknown => "silent",
+            },
+            delay_ms: link.now.delay_ms,
+            rtt_ms: link.rtt_ms(),
+            jitter_ms: link.now.jitter_ms,
+            loss: link.now.loss,
+            loss_smoothed: link.smoothed.loss,
+            lane,
+            lanes,
+            cause,
+            sip,
+            sip_recent,
+            reporters,
+            votes,
+            age: now.since(heard.max().unwrap_or(link.heard_at)),
+        }
     }
 }
 
@@ -194,7 +290,7 @@ mod tests {
         assert!(links.handle(Time::default(), &bad, &settings).is_err());
         assert_eq!(links.states(Time::default()), []);
         assert_eq!(links.handle(Time::default(), &report(1, 1, &["b", "c"]), &settings), Ok(()));
-        assert_eq!(links.states(Time::default()).len(), 2);
+        assert_eq!(links.states(Time::default()).len(), 4, "two links and their ways back");
     }
 
     #[test]
@@ -208,5 +304,48 @@ mod tests {
             seen.push(links.states(now).first().map(|link| link.standing));
         }
         assert_eq!(seen, [Some("up"), Some("silent"), Some("silent"), None]);
+    }
+
+    #[test]
+    fn what_a_full_report_does_not_name_is_withdrawn_and_a_partial_one_leaves_it() {
+        let (mut links, settings) = (Links::default(), Settings::default());
+        let standing = |links: &Links, to: &str| {
+            let states = links.states(Time::default());
+            states.iter().find(|link| link.to.as_str() == to).map(|link| (link.standing, link.votes))
+        };
+        links.handle(Time::default(), &report(1, 1, &["b", "c"]), &settings).unwrap();
+        let partial = Report { full: false, ..report(1, 2, &["b"]) };
+        links.handle(Time::default(), &partial, &settings).unwrap();
+        assert_eq!(standing(&links, "c"), Some(("up", 1)));
+        links.handle(Time::default(), &report(1, 3, &["b"]), &settings).unwrap();
+        assert_eq!(standing(&links, "b"), Some(("up", 1)));
+        assert_eq!(standing(&links, "c"), Some(("silent", 0)));
+    }
+
+    #[test]
+    fn a_report_without_news_keeps_all_links_of_its_origin() {
+        let (mut links, settings) = (Links::default(), Settings::default());
+        links.handle(Time::default(), &report(1, 1, &["b"]), &settings).unwrap();
+        for second in 1..20 {
+            let now = Time::from_millis(second * 1_000);
+            let nothing_new = Report { full: false, links: vec![], ..report(1, 1 + second, &[]) };
+            links.handle(now, &nothing_new, &settings).unwrap();
+            links.advance(now, &settings);
+        }
+        let state = &links.states(Time::from_millis(20_000))[0];
+        assert_eq!((state.standing, state.age), ("up", Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn no_flood_of_regions_grows_the_memory_without_bound() {
+        let (mut links, settings) = (Links::default(), Settings::default());
+        for i in 0..20 {
+            let many =
+                (0..1_000).map(|j| LinkReport::clean(format!("x{i}-{j}").parse().unwrap(), 1.0));
+            let flood = Report { links: many.collect(), ..report(1, i, &[]) };
+            let origin = NodeId { node: format!("n{i}").parse().unwrap(), ..flood.origin.clone() };
+            links.handle(Time::default(), &Report { origin, ..flood }, &settings).unwrap();
+        }
+        assert_eq!(links.states(Time::default()).len(), KNOWN_MAX);
     }
 }

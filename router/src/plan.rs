@@ -11,8 +11,9 @@ use std::{
 use serde::Serialize;
 
 use crate::{
-    Finding, History, Path, Policy, Region, Sample, Settings, Severity, Time,
+    Class, Finding, History, Path, Policy, Region, Sample, Settings, Severity, Time,
     graph::Graph,
+    overrides::Orders,
     policy::{Constraints, Kind, kinds, pairs, parted},
     score::{Weighed, Weigher},
 };
@@ -275,7 +276,9 @@ impl<'a> Trial<'a> {
         let mut tallies = std::mem::take(&mut self.tallies);
         let mut lost = BTreeMap::new();
         for case in self.cases(holding) {
-            let weigher = Weigher { graph: &graph, settings };
+            let orders = Orders::default();
+            let hearing = settings.hearing(&Class::voice());
+            let weigher = Weigher { graph: &graph, settings, orders: &orders, hearing, lenient: false };
             let old = best(&weigher, case, &case.old);
             let new = best(&weigher, case, &case.new);
             let same = old.as_ref().map(|old| &old.path) == new.as_ref().map(|new| &new.path);

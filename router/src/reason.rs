@@ -47,6 +47,11 @@ pub enum Reason {
         /// What it does, and by which rule; `None` when it only took an earlier rule away.
         sway: Option<Sway>,
     },
+    /// An operator ordered it by hand, or took such an order back.
+    Ordered {
+        /// The order; `None` when one has ended.
+        sway: Option<Sway>,
+    },
 }
 
 /// A path in numbers, at the time of a decision.
@@ -92,6 +97,22 @@ pub enum Obstacle {
         /// The rule.
         rule: String,
     },
+    /// An operator took a link of it out of service.
+    Disabled {
+        /// Where the link starts.
+        from: Region,
+        /// Where it leads.
+        to: Region,
+        /// Who, and why.
+        by: String,
+    },
+    /// An operator drains a region on it.
+    Drained {
+        /// The region.
+        region: Region,
+        /// Who, and why.
+        by: String,
+    },
     /// It has more relays than a rule allows.
     TooManyRelays {
         /// How many are allowed.
@@ -126,6 +147,8 @@ pub enum SwayKind {
     Pins,
     /// `avoid_links`
     AvoidsLinks,
+    /// Pinned by hand.
+    Ordered,
     /// `bias`
     Biases,
     /// `cost_r`
@@ -165,6 +188,8 @@ impl fmt::Display for Reason {
                 write!(f, "policy revision {policy_revision} {}", Prohibition(obstacle))
             }
             Self::Gone { obstacle, .. } => obstacle.fmt(f),
+            Self::Ordered { sway: Some(sway) } => sway.fmt(f),
+            Self::Ordered { sway: None } => f.write_str("an order by hand has ended"),
             Self::Policy { revision, sway: Some(sway) } => write!(f, "policy revision {revision} {sway}"),
             Self::Policy { revision, sway: None } => {
                 write!(f, "policy revision {revision} took back what an earlier one said")
@@ -195,6 +220,8 @@ impl fmt::Display for Obstacle {
             Self::Recovering(from, to) => {
                 write!(f, "link {from} > {to} is up again, but not for long enough")
             }
+            Self::Disabled { from, to, by } => write!(f, "link {from} > {to} was disabled by {by}"),
+            Self::Drained { region, by } => write!(f, "{region} is drained by {by}"),
             Self::Forbidden { .. } | Self::ForbiddenLink { .. } | Self::TooManyRelays { .. } => {
                 write!(f, "policy {}", Prohibition(self))
             }
@@ -208,12 +235,14 @@ impl fmt::Display for Sway {
             SwayKind::Avoids => "avoids",
             SwayKind::Prefers => "prefers",
             SwayKind::Pins => "pins calls to",
+            SwayKind::Ordered => "pinned calls to",
             SwayKind::AvoidsLinks => "avoids links of this path",
             SwayKind::Biases => "has a bias on this path",
             SwayKind::Costs => "counts what this path costs",
         };
         match self.kind {
             SwayKind::Pins => write!(f, "{verb} {} (\"{}\")", Named(self.relay.as_ref()), self.rule),
+            SwayKind::Ordered => write!(f, "{} {verb} {}", self.rule, Named(self.relay.as_ref())),
             SwayKind::Avoids | SwayKind::Prefers => {
                 write!(f, "{verb} {} (\"{}\", {:+.1})", Named(self.relay.as_ref()), self.rule, self.r)
             }

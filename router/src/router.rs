@@ -9,9 +9,16 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Basis, Change, Explanation, History, LinkState, NodeId, Override, Policy, RefusedReport, Region, Report,
-    RouteTable, Sample, Settings, Time, Traffic, explain::explain, graph::Graph, links::Links,
-    routes::Routes, routes::Scene, score::Weigher,
+    Basis, Change, Explanation, History, LinkState, NodeId, Override, Policy, RefusedReport, Region, Report, RouteTable, Sample,
+    Settings, Time, Traffic,
+    choice::News,
+    explain::explain,
+    fate::Fate,
+    graph::{Graph, Turn},
+    links::Links,
+    overrides::Orders,
+    pace::Pace,
+    routes::{Before, Routes, Scene},
 };
 
 /// Tables that differ only in their numbers are made no more often than this.
@@ -56,18 +63,15 @@ pub enum Output {
 /// A router serializes: taken between two inputs, after its outputs, it goes on elsewhere exactly as it would have here.
 /// Numbers must come back as they were: serde_json needs its `float_roundtrip` for that.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(from = "Written")]
 pub struct Router {
-    home: Region,
-    settings: Settings,
-    links: Links,
-    /// Regions with a live proxy, the home among them.
-    live: BTreeSet<Region>,
-    policy: Arc<Policy>,
-    overrides: Vec<Override>,
-    routes: Routes,
-    table: Arc<RouteTable>,
-    /// The numbers of the table are out of date.
-    stale: bool,
+    state: State,
+    /// The mesh as the links have it now.
+    #[serde(skip)]
+    graph: Graph,
+    /// What the routes have not been made with yet.
+    #[serde(skip)]
+    news: News,
     /// Decides nothing, so a record of decisions goes without it.
     #[serde(skip)]
     history: Arc<History>,
@@ -75,46 +79,95 @@ pub struct Router {
     outputs: VecDeque<Output>,
 }
 
+/// What a router remembers. All else follows from it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct State {
+    home: Region,
+    settings: Settings,
+    links: Links,
+    /// Regions with a live proxy, the home among them.
+    live: BTreeSet<Region>,
+    policy: Arc<Policy>,
+    overrides: Vec<Override>,
+    fate: Fate,
+    pace: Pace,
+    routes: Routes,
+    /// When the routes were last made, whether or not they brought another table.
+    updated_at: Time,
+    table: Arc<RouteTable>,
+    /// The numbers of the table are out of date.
+    stale: bool,
+}
+
+#[derive(Deserialize)]
+struct Written {
+    state: State,
+}
+
 impl Router {
     /// A router for the proxies of `home`, which knows of nobody else yet.
     pub fn new(home: Region, settings: Settings) -> Self {
-        Self {
-            links: Links::default(),
-            live: BTreeSet::from([home.clone()]),
-            policy: Arc::new(Policy::empty()),
-            overrides: Vec::new(),
-            routes: Routes::default(),
-            table: Arc::new(RouteTable::new(0, home.clone(), Time::default(), Arc::new(Policy::empty()))),
-            stale: false,
-            history: Arc::default(),
-            outputs: VecDeque::new(),
-            settings,
-            home,
-        }
+        let table = RouteTable::new(0, home.clone(), Time::default(), Arc::new(Policy::empty()));
+        Self::from(Written {
+            state: State {
+                links: Links::default(),
+                live: BTreeSet::from([home.clone()]),
+                policy: Arc::new(Policy::empty()),
+                overrides: Vec::new(),
+                fate: Fate::default(),
+                pace: Pace::default(),
+                routes: Routes::default(),
+                updated_at: Time::default(),
+                table: Arc::new(table),
+                stale: false,
+                settings,
+                home,
+            },
+        })
     }
 
     /// Takes in what happened. `now` never goes back.
     pub fn handle(&mut self, now: Time, input: Input) {
-        let mut replaced = None;
+        let due = self.deadline().is_some_and(|deadline| now >= deadline);
+        let (before_policy, before_overrides) = (self.state.policy.clone(), self.state.overrides.clone());
+        let mut at_once = due;
         match input {
             Input::Report(report) => {
-                if let Err(why) = self.links.handle(now, &report, &self.settings) {
+                if let Err(why) = self.state.links.handle(now, &report, &self.state.settings) {
                     self.outputs.push_back(Output::Refused { origin: report.origin, why });
                     // Time has passed all the same.
-                    if self.deadline().is_none_or(|deadline| now < deadline) {
+                    if !due {
                         return;
                     }
                 }
             }
             Input::Regions(mut live) => {
-                live.insert(self.home.clone());
-                self.live = live;
+                live.insert(self.state.home.clone());
+                at_once = true;
+                if self.state.live != live {
+                    self.state.live = live;
+                    self.rebuild();
+                }
             }
-            Input::Policy(policy) => replaced = Some(std::mem::replace(&mut self.policy, policy)),
-            Input::Overrides(overrides) => self.overrides = overrides,
-            Input::Tick => {}
+            Input::Policy(policy) => {
+                self.state.policy = policy;
+                at_once = true;
+                self.news.all = true;
+            }
+            Input::Overrides(overrides) => {
+                self.state.overrides = overrides;
+                at_once = true;
+                self.news.all = true;
+            }
+            Input::Tick => at_once = true,
         }
-        self.update(now, replaced.as_deref());
+        let (fresh, sharp) = self.look(now);
+        let turned = self.next_turn().is_some_and(|turn| now >= turn);
+        self.news.all |= turned;
+        // Whatever is bad news, or could not be known before, is never made to wait.
+        if at_once || sharp || self.news.all || (fresh && self.state.pace.hear(now)) {
+            self.update(now, (&before_policy, &before_overrides));
+        }
     }
 
     /// The next thing the router has to say.
@@ -124,9 +177,10 @@ impl Router {
 
     /// When to come back with [`Input::Tick`], if nothing else happens before.
     pub fn deadline(&self) -> Option<Time> {
-        let refresh = self.stale.then(|| self.table.made_at + REFRESH);
-        let turn = self.policy.next_turn(self.table.made_at);
-        [self.links.deadline(&self.settings), self.routes.deadline(), refresh, turn]
+        let state = &self.state;
+        let refresh = state.stale.then(|| state.table.made_at + REFRESH);
+        let links = state.links.deadline(&state.settings);
+        [links, state.routes.deadline(), refresh, state.pace.deadline(), self.next_turn()]
             .into_iter()
             .flatten()
             .min()
@@ -134,17 +188,22 @@ impl Router {
 
     /// The present table.
     pub fn table(&self) -> Arc<RouteTable> {
-        self.table.clone()
+        self.state.table.clone()
     }
 
     /// The policy in force.
     pub fn policy(&self) -> Arc<Policy> {
-        self.policy.clone()
+        self.state.policy.clone()
+    }
+
+    /// The orders of operators, ended ones among them.
+    pub fn overrides(&self) -> &[Override] {
+        &self.state.overrides
     }
 
     /// Every link that is known of, by its two regions.
     pub fn links(&self, now: Time) -> Vec<LinkState> {
-        self.links.states(now)
+        self.state.links.states(now)
     }
 
     /// What the links were like in the last 24 hours.
@@ -154,13 +213,14 @@ impl Router {
 
     /// All that is needed to say what another policy would change, apart from the router: to reckon takes seconds.
     pub fn basis(&self, now: Time) -> Basis {
-        let live = |region: &Region| self.live.contains(region);
-        let links = self.links.readings().filter(|(from, to, _)| live(from) && live(to));
+        let state = &self.state;
+        let live = |region: &Region| state.live.contains(region);
+        let links = state.links.readings().filter(|(from, to, _)| live(from) && live(to));
         let links = links.map(|(from, to, reading)| (from.clone(), to.clone(), reading)).collect();
         Basis {
-            policy: self.policy.clone(),
-            settings: self.settings.clone(),
-            regions: self.live.clone(),
+            policy: state.policy.clone(),
+            settings: state.settings.clone(),
+            regions: state.live.clone(),
             now: Sample { at: now, links },
             history: Arc::clone(&self.history),
         }
@@ -169,37 +229,98 @@ impl Router {
     /// All paths between two regions, what became of each, and why. Between regions other than the home the
     /// answer lacks the memory of the source, and says so in its note.
     pub fn explain(&self, now: Time, from: &Region, to: &Region, traffic: &Traffic) -> Explanation {
-        let graph = Graph::new(&self.links, &self.live);
-        let route = (*from == self.home).then(|| self.table.route(to, traffic)).flatten();
-        explain(&self.scene(now, &graph, None), (from, to, &self.policy.slice_of(traffic)), route)
+        let route = (*from == self.state.home).then(|| self.state.table.route(to, traffic)).flatten();
+        let orders = Orders::at(&self.state.overrides, now);
+        let scene = self.scene(now, &orders, None);
+        explain(&scene, (from, to, &self.state.policy.slice_of(traffic)), route)
     }
 
-    fn update(&mut self, now: Time, replaced: Option<&Policy>) {
-        self.links.advance(now, &self.settings);
-        Arc::make_mut(&mut self.history).note(now, self.links.readings());
-        let graph = Graph::new(&self.links, &self.live);
-        let epoch = self.table.epoch + 1;
-        // The scene borrows the router, the choices are taken out of it meanwhile.
-        let mut routes = std::mem::take(&mut self.routes);
-        let (made, changes) = routes.update(now, &self.scene(now, &graph, replaced), epoch);
-        self.routes = routes;
+    /// When a time window of the policy turns, or an order ends, after the routes were last made.
+    fn next_turn(&self) -> Option<Time> {
+        let at = self.state.updated_at;
+        let ends = Orders::next_end(&self.state.overrides, at);
+        [self.state.policy.next_turn(at), ends].into_iter().flatten().min()
+    }
 
-        let revision = self.policy.revision;
-        let due = now >= self.table.made_at + REFRESH && !self.table.holds(&made);
-        let urgent = !changes.is_empty() || self.table.policy_revision != revision;
-        if urgent || due || !self.table.steers_like(&made) {
-            let table = RouteTable::new(epoch, self.home.clone(), now, self.policy.clone()).with_routes(made);
-            self.table = Arc::new(table);
-            self.stale = false;
-            self.outputs.push_back(Output::Table(self.table.clone()));
+    /// Lets time pass for the links, and sees which of them are not what they were. Whether there are any, and whether one
+    /// of them is bad news.
+    fn look(&mut self, now: Time) -> (bool, bool) {
+        let state = &mut self.state;
+        state.links.advance(now, &state.settings);
+        Arc::make_mut(&mut self.history).note(now, state.links.readings());
+        let (mut fresh, mut sharp) = (false, false);
+        for ends in state.links.take_touched() {
+            if state.links.take_trouble(&ends) {
+                state.fate.begin(now, &ends);
+                self.news.fate = true;
+            }
+            match (self.graph.index(&ends.0), self.graph.index(&ends.1), state.links.link(&ends)) {
+                (Some(from), Some(to), Some(link)) => match self.graph.set(from, to, link) {
+                    Turn::Same => {}
+                    turn => {
+                        self.news.links.push((from, to));
+                        fresh = true;
+                        sharp |= turn == Turn::Sharp;
+                    }
+                },
+                // A region that nobody has spoken of yet, or nobody speaks of any more.
+                _ => {
+                    self.graph = Graph::new(&state.links, &state.live);
+                    self.news.all = true;
+                }
+            }
+        }
+        (fresh, sharp)
+    }
+
+    fn rebuild(&mut self) {
+        self.graph = Graph::new(&self.state.links, &self.state.live);
+        self.news.all = true;
+    }
+
+    fn update(&mut self, now: Time, (policy, overrides): (&Arc<Policy>, &[Override])) {
+        let mut news = std::mem::take(&mut self.news);
+        news.links.sort_unstable();
+        news.links.dedup();
+        let epoch = self.state.table.epoch + 1;
+        let before = news.all.then(|| {
+            let at = self.state.updated_at;
+            Before { policy, orders: Orders::at(overrides, at), at }
+        });
+        // The scene borrows the router, the choices are taken out of it meanwhile.
+        let mut routes = std::mem::take(&mut self.state.routes);
+        let orders = Orders::at(&self.state.overrides, now);
+        let (made, changes) = routes.update(now, &self.scene(now, &orders, before), &news, epoch);
+        let state = &mut self.state;
+        state.routes = routes;
+        state.updated_at = now;
+        state.pace.acted();
+
+        let revision = state.policy.revision;
+        let due = now >= state.table.made_at + REFRESH && !state.table.holds(&made);
+        let urgent = !changes.is_empty() || state.table.policy_revision != revision;
+        if urgent || due || !state.table.steers_like(&made) {
+            let table =
+                RouteTable::new(epoch, state.home.clone(), now, state.policy.clone()).with_routes(made);
+            state.table = Arc::new(table);
+            state.stale = false;
+            self.outputs.push_back(Output::Table(state.table.clone()));
             self.outputs.extend(changes.into_iter().map(Output::Changed));
         } else {
-            self.stale = !self.table.holds(&made);
+            state.stale = !state.table.holds(&made);
         }
     }
 
-    fn scene<'a>(&'a self, at: Time, graph: &'a Graph, replaced: Option<&'a Policy>) -> Scene<'a> {
-        let weigher = Weigher { graph, settings: &self.settings, lenient: false };
-        Scene { home: &self.home, weigher, policy: &self.policy, at, replaced }
+    fn scene<'a>(&'a self, at: Time, orders: &'a Orders<'a>, before: Option<Before<'a>>) -> Scene<'a> {
+        let State { home, settings, policy, fate, .. } = &self.state;
+        Scene { home, graph: &self.graph, settings, policy, orders, fate, at, before }
+    }
+}
+
+impl From<Written> for Router {
+    fn from(Written { state }: Written) -> Self {
+        let graph = Graph::new(&state.links, &state.live);
+        // What the choices knew of their paths was not written down: they look at all of them again.
+        Self { graph, state, news: News::default(), history: Arc::default(), outputs: VecDeque::new() }
     }
 }

@@ -3,22 +3,27 @@
 
 use crate::{
     Path, Region, Settings,
-    emodel::{R_MAX, delay_impairment, loss_impairment, mos},
+    emodel::{Hearing, mos},
     graph::{Graph, Hop, Run},
     link::Standing,
+    masks::Masks,
+    overrides::Orders,
     policy::{Constraints, Terms},
-    reason::{Obstacle, Snapshot},
+    reason::{Obstacle, Snapshot, Sway, SwayKind},
     shortlist::{Chain, Shortlist},
+    worth::Worth,
 };
 
-/// Of paths that sound the same the shorter one wins.
-const DELAY_PRICE_R_PER_MS: f64 = 0.01;
+/// Bounds are sums in another order than scores: they may differ by so much.
+const ROUNDING_R: f64 = 1e-9;
 
 /// Weighs paths over one snapshot of the mesh.
 #[derive(Clone, Copy)]
 pub(crate) struct Weigher<'a> {
     pub(crate) graph: &'a Graph,
     pub(crate) settings: &'a Settings,
+    pub(crate) orders: &'a Orders<'a>,
+    pub(crate) hearing: Hearing,
     /// Whether links count that answer again and still have to prove that it lasts.
     pub(crate) lenient: bool,
 }
@@ -39,21 +44,13 @@ pub(crate) struct Weighed {
     pub(crate) score_smoothed: f64,
 }
 
-/// What a policy means for every region of the graph, worked out once before the scan. Each tendency of the
-/// rules has a bit, so that it counts once a path.
-struct Masks {
-    /// Points of R for each link, `None` where it is forbidden; empty when no rule speaks of links.
-    links_r: Vec<Option<f64>>,
-    allowed: Vec<bool>,
-    bits: Vec<u128>,
-    direct_bits: u128,
-    weights_r: Vec<f64>,
-}
-
 impl Weigher<'_> {
     /// What keeps calls off this path: the policy first, because it is the lasting answer.
     pub(crate) fn obstacle(&self, path: &Path, constraints: &Constraints<'_>) -> Option<Obstacle> {
-        constraints.obstacle(path).or_else(|| self.network_obstacle(path))
+        constraints
+            .obstacle(path)
+            .or_else(|| self.orders.obstacle(path))
+            .or_else(|| self.network_obstacle(path))
     }
 
     /// Weighs one path, whatever stands in its way.
@@ -65,10 +62,11 @@ impl Weigher<'_> {
             now = now.then(&hop.now);
             smoothed = smoothed.then(&hop.smoothed);
         }
-        let terms = constraints.terms(path);
+        let worth = Worth { hearing: self.hearing, objective: constraints.objective() };
+        let terms = self.terms(path, constraints, &worth);
         let terms_r = terms.total_r - self.price_r(relays);
-        let (r, r_smoothed) = (self.rating(&now, relays), self.rating(&smoothed, relays));
-        let delay_ms = self.delay_ms(&now, relays);
+        let (delay_ms, delay_smoothed_ms) = (self.delay_ms(&now, relays), self.delay_ms(&smoothed, relays));
+        let (r, r_smoothed) = (worth.rating(&now, delay_ms), worth.rating(&smoothed, delay_smoothed_ms));
         Weighed {
             path: path.clone(),
             delay_ms,
@@ -78,29 +76,38 @@ impl Weigher<'_> {
             mos: mos(r),
             terms,
             terms_r,
-            score: r + terms_r - DELAY_PRICE_R_PER_MS * delay_ms,
-            score_smoothed: r_smoothed + terms_r - DELAY_PRICE_R_PER_MS * self.delay_ms(&smoothed, relays),
+            score: worth.of(r, delay_ms) + terms_r,
+            score_smoothed: worth.of(r_smoothed, delay_smoothed_ms) + terms_r,
         }
+    }
+
+    /// What rules, orders and the objective add to a path.
+    fn terms(&self, path: &Path, constraints: &Constraints<'_>, worth: &Worth) -> Terms {
+        let mut terms = constraints.terms(path);
+        if worth.objective == crate::Objective::Cost {
+            terms.total_r +=
+                path.hops().map(|(from, to)| Worth::cost_r(constraints.usd_per_gb(from, to))).sum::<f64>();
+        }
+        if let Some((pinned, order)) = self.orders.pin(path.source(), path.destination()) {
+            terms.pinned = pinned == path;
+            terms.sways.retain(|sway| sway.kind != SwayKind::Pins);
+            if terms.pinned {
+                let relay = path.relays().first().cloned();
+                terms.sways.push(Sway { kind: SwayKind::Ordered, relay, rule: order.to_string(), r: 0.0 });
+            }
+        }
+        terms
     }
 
     /// The best paths that may carry calls, best first. Exact: every path is considered.
     pub(crate) fn best(&self, from: &Region, to: &Region, constraints: &Constraints<'_>) -> Vec<Weighed> {
-        let mut shortlist = Shortlist::default();
-        self.scan(from, to, constraints, &mut shortlist);
-        // A pinned chain wins whatever its score, so it must not fall off the list.
-        if let Some((relays, _)) = constraints.pin
-            && let Some(chain) = self.chain(relays)
-        {
-            shortlist.keep(chain);
+        match Masks::new(self.graph, (from, to), constraints, self.orders, self.hearing) {
+            Some(masks) => {
+                let list = self.scan(&masks);
+                self.told(&masks, &list, constraints)
+            }
+            None => Vec::new(),
         }
-        let mut best: Vec<Weighed> = shortlist
-            .chains()
-            .filter_map(|chain| self.path(from, to, chain))
-            .filter(|path| self.obstacle(path, constraints).is_none())
-            .map(|path| self.weigh(&path, constraints))
-            .collect();
-        best.sort_by(|a, b| b.terms.pinned.cmp(&a.terms.pinned).then(b.score.total_cmp(&a.score)));
-        best
     }
 
     /// The best paths that may carry calls. When there is none, those over links that have only just come back: to wait
@@ -119,6 +126,26 @@ impl Weigher<'_> {
         (self, best)
     }
 
+    /// The paths of a list, weighed, best first. A pinned path stands first, whatever its score.
+    pub(crate) fn told(
+        &self,
+        masks: &Masks,
+        list: &Shortlist,
+        constraints: &Constraints<'_>,
+    ) -> Vec<Weighed> {
+        // A pinned chain wins whatever its score, so it must not fall off the list.
+        let pinned = masks.pin.filter(|pin| list.chains().all(|chain| chain != *pin));
+        let (from, to) = (self.graph.region(masks.from), self.graph.region(masks.to));
+        let mut best: Vec<Weighed> = list
+            .chains()
+            .chain(pinned.filter(|pin| self.score(masks, pin).is_some()))
+            .filter_map(|chain| self.path(from, to, chain))
+            .map(|path| self.weigh(&path, constraints))
+            .collect();
+        best.sort_by(|a, b| b.terms.pinned.cmp(&a.terms.pinned).then(b.score.total_cmp(&a.score)));
+        best
+    }
+
     /// Every path with at most two relays, usable or not.
     pub(crate) fn every_path(&self, from: &Region, to: &Region) -> Vec<Path> {
         let relays: Vec<&Region> =
@@ -133,66 +160,95 @@ impl Weigher<'_> {
         chains.into_iter().filter_map(path).collect()
     }
 
-    fn scan(&self, from: &Region, to: &Region, constraints: &Constraints<'_>, shortlist: &mut Shortlist) {
-        let graph = self.graph;
-        let (Some(s), Some(d)) = (graph.index(from), graph.index(to)) else { return };
-        if !graph.is_live(s) || !graph.is_live(d) {
-            return;
-        }
-        let masks = Masks::new(graph, constraints);
-        let relays: Vec<usize> =
-            (0..graph.len()).filter(|r| *r != s && *r != d && masks.allowed[*r]).collect();
-        let relays_max = constraints.relays_max();
-
-        if let Some(run) = self.over(&Run::START, graph.hop(s, d)) {
-            self.offer(shortlist, Chain::direct(), &run, masks.terms_r(masks.direct_bits));
+    /// The best chains. All are considered; a first link over which not even a perfect rest could get on the list is left
+    /// out with all that starts with it.
+    pub(crate) fn scan(&self, masks: &Masks) -> Shortlist {
+        let mut list = Shortlist::default();
+        let &Masks { from, to, ref relays, relays_max, .. } = masks;
+        let direct = Chain::direct();
+        if masks.allows(&direct)
+            && let Some(end) = self.end(masks, from, to)
+        {
+            self.offer(&mut list, masks, direct, &Run::START.then(&end.0), end.1);
         }
         if relays_max == 0 {
-            return;
+            list.seal();
+            return list;
         }
-        for &a in &relays {
-            let Some(to_a) = self.over(&Run::START, graph.hop(s, a)) else { continue };
-            if let Some(run) = self.over(&to_a, graph.hop(a, d)) {
-                self.offer(shortlist, Chain::one(a), &run, masks.terms_r(masks.bits[a]));
-            }
-            if relays_max == 1 {
+        // The last link of every chain, once.
+        let ends: Vec<(usize, Run, f64)> = relays
+            .iter()
+            .filter_map(|b| self.end(masks, *b, to).map(|(run, link_r)| (*b, run, link_r)))
+            .collect();
+        for &(a, end, end_r) in &ends {
+            let Some((start, start_r)) = self.end(masks, from, a) else { continue };
+            self.offer(&mut list, masks, Chain::one(a), &Run::START.then(&start).then(&end), start_r + end_r);
+        }
+        if relays_max == 1 {
+            list.seal();
+            return list;
+        }
+        for &a in relays {
+            let Some((start, start_r)) = self.end(masks, from, a) else { continue };
+            let start = Run::START.then(&start);
+            if masks.is_silent_on_links() && !list.admits(self.bound(masks, &start, 2)) {
                 continue;
             }
-            for &b in &relays {
-                let run = self.over(&to_a, graph.hop(a, b)).and_then(|run| self.over(&run, graph.hop(b, d)));
-                let Some(run) = run else { continue };
-                let terms_r = masks.terms_r(masks.bits[a] | masks.bits[b]);
-                self.offer(shortlist, Chain::two(a, b), &run, terms_r + to_a_r + ab_r + bd_r);
+            for &(b, end, end_r) in &ends {
+                if a == b {
+                    continue;
+                }
+                let Some((middle, middle_r)) = self.end(masks, a, b) else { continue };
+                let run = start.then(&middle).then(&end);
+                self.offer(&mut list, masks, Chain::two(a, b), &run, start_r + middle_r + end_r);
             }
         }
+        list.seal();
+        list
     }
 
-    /// Scores a chain for the shortlist, no further than it takes to see that it will not get on it.
-    fn offer(&self, shortlist: &mut Shortlist, chain: Chain, run: &Run, terms_r: f64) {
-        let relays = chain.len();
-        let price_r = self.price_r(relays) + DELAY_PRICE_R_PER_MS * self.delay_ms(run, relays);
-        let undelayed = R_MAX - loss_impairment(self.settings.codec, 1.0 - run.survival) + terms_r - price_r;
-        if shortlist.admits(undelayed) {
-            let score = undelayed - delay_impairment(self.mouth_to_ear_ms(run, relays));
-            shortlist.offer(score, chain);
+    /// The score of one chain, exactly as the scan gives it; `None`: it may not carry calls.
+    pub(crate) fn score(&self, masks: &Masks, chain: &Chain) -> Option<f64> {
+        if !masks.allows(chain) {
+            return None;
+        }
+        let (mut run, mut links_r) = (Run::START, 0.0);
+        for (from, to) in chain.hops(masks.from, masks.to) {
+            let (hop, hop_r) = self.end(masks, from, to)?;
+            run = run.then(&hop);
+            links_r += hop_r;
+        }
+        let fixed_r = self.fixed_r(masks, chain, links_r);
+        let delay_ms = self.delay_ms(&run, chain.len());
+        Some(masks.worth.of(masks.worth.rating(&run, delay_ms), delay_ms) + fixed_r)
+    }
+
+    /// One link, if it may carry calls: how packets run over it, and what the rules give for it.
+    fn end(&self, masks: &Masks, from: usize, to: usize) -> Option<(Run, f64)> {
+        let hop = self.graph.hop(from, to);
+        let recovers = || self.lenient && matches!(hop.standing, Standing::Recovering { .. });
+        if hop.is_up() || recovers() { Some((hop.now, masks.link_r(from, to)?)) } else { None }
+    }
+
+    /// Scores a chain for the list, no further than it takes to see that it will not get on it.
+    fn offer(&self, list: &mut Shortlist, masks: &Masks, chain: Chain, run: &Run, links_r: f64) {
+        let delay_ms = self.delay_ms(run, chain.len());
+        let fixed_r = self.fixed_r(masks, &chain, links_r);
+        if list.admits(masks.worth.of(masks.worth.undelayed(run.survival), delay_ms) + fixed_r + ROUNDING_R) {
+            list.offer(masks.worth.of(masks.worth.rating(run, delay_ms), delay_ms) + fixed_r, chain);
         }
     }
 
-    /// This run and one more link, if that may carry calls.
-    fn over(&self, run: &Run, hop: &Hop) -> Option<Run> {
-        let recovers = || self.lenient && matches!(hop.standing, Standing::Recovering { .. });
-        (hop.is_up() || recovers()).then(|| run.then(&hop.now))
+    fn fixed_r(&self, masks: &Masks, chain: &Chain, links_r: f64) -> f64 {
+        masks.relays_r(chain) + links_r - self.price_r(chain.len())
     }
 
-    fn rating(&self, run: &Run, relays: usize) -> f64 {
-        crate::emodel::rating(self.settings.codec, self.mouth_to_ear_ms(run, relays), 1.0 - run.survival)
-    }
-
-    /// The path, the packet that is filled before it is sent, and the jitter buffer at the far end. The
-    /// buffer is taken to follow the jitter of the path once that outgrows it.
-    fn mouth_to_ear_ms(&self, run: &Run, relays: usize) -> f64 {
-        let buffer_ms = self.settings.jitter_buffer_ms.max(2.0 * run.jitter_ms);
-        self.delay_ms(run, relays) + self.settings.packet_ms + buffer_ms
+    /// No chain with so many relays that starts like this scores more.
+    fn bound(&self, masks: &Masks, start: &Run, relays: usize) -> f64 {
+        let delay_ms = self.delay_ms(start, relays);
+        masks.worth.of(masks.worth.undelayed(start.survival), delay_ms) + masks.gain_r_max
+            - self.price_r(relays)
+            + ROUNDING_R
     }
 
     fn delay_ms(&self, run: &Run, relays: usize) -> f64 {
@@ -228,19 +284,9 @@ impl Weigher<'_> {
         }
     }
 
-    fn chain(&self, relays: &[Region]) -> Option<Chain> {
-        let index = |region| self.graph.index(region);
-        match relays {
-            [] => Some(Chain::direct()),
-            [a] => Some(Chain::one(index(a)?)),
-            [a, b] => Some(Chain::two(index(a)?, index(b)?)),
-            _ => None,
-        }
-    }
-
     /// `None` when the chain loops, as a pinned one may that names an end of the path.
     fn path(&self, from: &Region, to: &Region, chain: Chain) -> Option<Path> {
-        let relays = chain.relays().map(|relay| self.graph.region(relay));
+        let relays = chain.relays().iter().map(|relay| self.graph.region(*relay));
         Path::new([from].into_iter().chain(relays).chain([to]).cloned()).ok()
     }
 }
@@ -258,39 +304,6 @@ impl Weighed {
 
     pub(crate) fn snapshot(&self) -> Snapshot {
         Snapshot { path: self.path.clone(), delay_ms: self.delay_ms, loss: self.loss, r: self.r }
-    }
-}
-
-impl Masks {
-    fn new(graph: &Graph, constraints: &Constraints<'_>) -> Self {
-        let tendencies: Vec<_> = constraints.tendencies().collect();
-        let bits = |relay: Option<&Region>| {
-            let meant = tendencies.iter().enumerate().filter(|(_, tendency)| tendency.means(relay));
-            meant.fold(0_u128, |bits, (i, _)| bits | 1 << i)
-        };
-        Self {
-            links_r: constraints.links_r(&graph.regions().collect::<Vec<_>>()),
-            allowed: (0..graph.len())
-                .map(|i| graph.is_live(i) && constraints.forbids(Some(graph.region(i))).is_none())
-                .collect(),
-            bits: graph.regions().map(|region| bits(Some(region))).collect(),
-            direct_bits: bits(None),
-            weights_r: tendencies.iter().map(|tendency| tendency.r).collect(),
-        }
-    }
-
-    /// `None`: the link is forbidden.
-    fn link_r(&self, from: usize, to: usize) -> Option<f64> {
-        if self.links_r.is_empty() { Some(0.0) } else { self.links_r[from * self.allowed.len() + to] }
-    }
-
-    fn terms_r(&self, mut bits: u128) -> f64 {
-        let mut sum = 0.0;
-        while bits != 0 {
-            sum += self.weights_r[bits.trailing_zeros() as usize];
-            bits &= bits - 1;
-        }
-        sum
     }
 }
 

@@ -13,6 +13,10 @@ fn between<'a>(policy: &'a Policy, from: &Region, to: &Region) -> Constraints<'a
     policy.between(from, to, Occasion { slice: &Slice::voice(), at: Time::default() })
 }
 
+fn weigher<'a>(graph: &'a Graph, settings: &'a Settings, orders: &'a Orders<'a>) -> Weigher<'a> {
+    Weigher { graph, settings, orders, hearing: settings.hearing(&crate::Class::voice()), lenient: false }
+}
+
 /// A full mesh of regions r00, r01, …; `rtt_ms` and `lost` (of 1,000 probes) by source and destination.
 fn mesh(size: usize, rtt_ms: impl Fn(usize, usize) -> f64, lost: impl Fn(usize, usize) -> u32) -> Graph {
     let settings = Settings::default();
@@ -42,9 +46,9 @@ fn scrambled(from: usize, to: usize) -> usize {
 
 #[test]
 fn fifty_regions_have_112_945_paths_from_each() {
-    let settings = Settings::default();
+    let (settings, orders) = (Settings::default(), Orders::default());
     let graph = mesh(50, |_, _| 60.0, |_, _| 0);
-    let weigher = Weigher { graph: &graph, settings: &settings, lenient: false };
+    let weigher = weigher(&graph, &settings, &orders);
     let home = region("r00");
     let others = graph.regions().filter(|to| **to != home);
     assert_eq!(others.map(|to| weigher.every_path(&home, to).len()).sum::<usize>(), 112_945);
@@ -52,13 +56,13 @@ fn fifty_regions_have_112_945_paths_from_each() {
 
 #[test]
 fn the_shortlist_is_what_weighing_every_path_gives() {
-    let settings = Settings::default();
+    let (settings, orders) = (Settings::default(), Orders::default());
     let graph = mesh(
         12,
         |a, b| 20.0 + scrambled(a, b) as f64,
         |a, b| if scrambled(b, a).is_multiple_of(3) { 40 } else { 0 },
     );
-    let weigher = Weigher { graph: &graph, settings: &settings, lenient: false };
+    let weigher = weigher(&graph, &settings, &orders);
     let policy = Policy::parse("revision = 1\n[[rule]]\navoid = [\"r1?\"]").unwrap();
     let home = region("r00");
     for to in graph.regions().filter(|to| **to != home) {
@@ -76,11 +80,11 @@ fn the_shortlist_is_what_weighing_every_path_gives() {
 
 #[test]
 fn of_paths_that_sound_the_same_the_direct_one_wins_and_of_detours_the_shorter() {
-    let settings = Settings::default();
+    let (settings, orders) = (Settings::default(), Orders::default());
     let rtts =
         [[0.0, 64.0, 51.0, 22.0], [64.0, 0.0, 16.0, 64.0], [51.0, 15.0, 0.0, 53.0], [22.0, 64.0, 52.0, 0.0]];
     let graph = mesh(4, |a, b| rtts[a][b], |_, _| 0);
-    let weigher = Weigher { graph: &graph, settings: &settings, lenient: false };
+    let weigher = weigher(&graph, &settings, &orders);
     let policy = Policy::empty();
     let (from, to) = (region("r00"), region("r01"));
     let best = weigher.best(&from, &to, &between(&policy, &from, &to));
@@ -91,9 +95,9 @@ fn of_paths_that_sound_the_same_the_direct_one_wins_and_of_detours_the_shorter()
 
 #[test]
 fn delay_and_loss_of_a_path_are_those_of_its_links_together() {
-    let settings = Settings::default();
+    let (settings, orders) = (Settings::default(), Orders::default());
     let graph = mesh(3, |_, _| 100.0, |_, _| 100);
-    let weigher = Weigher { graph: &graph, settings: &settings, lenient: false };
+    let weigher = weigher(&graph, &settings, &orders);
     let policy = Policy::empty();
     let path = Path::new(["r00", "r02", "r01"].map(region)).unwrap();
     let weighed = weigher.weigh(&path, &between(&policy, &region("r00"), &region("r01")));

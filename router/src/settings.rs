@@ -1,10 +1,16 @@
 //! What an operator may tune, with defaults that suit voice between cloud regions.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 
-use crate::emodel::Codec;
+use crate::{
+    Class,
+    emodel::{Codec, Hearing},
+};
 
 /// The `[router]` table of a node's configuration. Every key may be left out; unknown keys are errors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,6 +35,24 @@ pub struct Settings {
     pub packet_ms: f64,
     /// What each relay adds to the delay.
     pub relay_delay_ms: f64,
+    /// Classes of calls that are heard otherwise, by name. `voice` is always there.
+    #[serde(rename = "class")]
+    pub classes: BTreeMap<Class, ClassSettings>,
+}
+
+/// How one class of calls is heard. What is left out is as for all.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClassSettings {
+    /// What the calls are coded with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub codec: Option<Codec>,
+    /// The jitter buffer of the far end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jitter_buffer_ms: Option<f64>,
+    /// Speech in one packet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub packet_ms: Option<f64>,
 }
 
 /// A setting outside its range.
@@ -56,6 +80,7 @@ impl Default for Settings {
             jitter_buffer_ms: 40.0,
             packet_ms: 20.0,
             relay_delay_ms: 0.5,
+            classes: BTreeMap::new(),
         }
     }
 }
@@ -81,7 +106,36 @@ impl Settings {
                 return Err(InvalidSetting { key, value, min, max });
             }
         }
+        for class in self.classes.values() {
+            let hearing = [
+                ("class.jitter_buffer_ms", class.jitter_buffer_ms.unwrap_or(0.0), 0.0, 1_000.0),
+                ("class.packet_ms", class.packet_ms.unwrap_or(1.0), 1.0, 200.0),
+            ];
+            for (key, value, min, max) in hearing {
+                if !(min..=max).contains(&value) {
+                    return Err(InvalidSetting { key, value, min, max });
+                }
+            }
+        }
         Ok(())
+    }
+
+    /// Every class that has routes of its own.
+    pub(crate) fn classes(&self) -> Vec<Class> {
+        let named = self.classes.keys().cloned();
+        let all: BTreeSet<Class> = named.chain([Class::voice()]).collect();
+        all.into_iter().collect()
+    }
+
+    /// How calls of this class are heard.
+    pub(crate) fn hearing(&self, class: &Class) -> Hearing {
+        let own = self.classes.get(class);
+        let or = |own: Option<f64>, all: f64| own.unwrap_or(all);
+        Hearing {
+            codec: own.and_then(|own| own.codec).unwrap_or(self.codec),
+            jitter_buffer_ms: or(own.and_then(|own| own.jitter_buffer_ms), self.jitter_buffer_ms),
+            packet_ms: or(own.and_then(|own| own.packet_ms), self.packet_ms),
+        }
     }
 }
 
@@ -118,6 +172,19 @@ mod tests {
         assert_eq!((settings.codec, settings.margin_r), (Codec::G729, 2.0));
         let error = toml::from_str::<Settings>("hold = 5").unwrap_err().to_string();
         assert!(error.contains("unknown field `hold`"), "{error}");
+    }
+
+    #[test]
+    fn a_class_says_only_what_is_different() {
+        let text = "packet_ms = 30\n[class.fax]\ncodec = \"g711\"\njitter_buffer_ms = 120";
+        let settings: Settings = toml::from_str(text).unwrap();
+        let fax = settings.hearing(&"fax".parse().unwrap());
+        assert_eq!((fax.codec, fax.jitter_buffer_ms, fax.packet_ms), (Codec::G711, 120.0, 30.0));
+        assert_eq!(settings.hearing(&Class::voice()).codec, Codec::G711Plc);
+        assert_eq!(settings.classes().len(), 2);
+        let bad: Settings = toml::from_str("[class.fax]\npacket_ms = 900").unwrap();
+        assert_eq!(bad.validate().unwrap_err().key, "class.packet_ms");
+        assert!(toml::from_str::<Settings>("[class.fax]\nburst = 1").is_err());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Path, Policy, Reason, Region, Slice, Time, Traffic, reason::Sway, score::Weighed};
+use crate::{Path, Policy, Protect, Reason, Region, Slice, Time, Traffic, reason::Sway, score::Weighed};
 
 /// The most paths listed for a destination: the chosen one and three backups.
 pub const RANKED_MAX: usize = 4;
@@ -24,7 +24,7 @@ pub struct RouteTable {
     /// Knows which slice a call is of.
     policy: Arc<Policy>,
     /// Sorted by destination and slice.
-    routes: Vec<Route>,
+    routes: Vec<Arc<Route>>,
 }
 
 /// How calls of one class reach one region.
@@ -34,15 +34,32 @@ pub struct Route {
     pub to: Region,
     /// Which calls.
     pub slice: Slice,
-    /// The chosen path, then the backups. The first backup shares as little with the chosen path as can be,
-    /// the others stand by score. Empty: no path may carry calls.
+    /// The chosen path, then the backups: first the one that is least likely to fail with the chosen path for what it scores,
+    /// the others by score. Empty: no path may carry calls.
     pub ranked: Vec<Ranked>,
+    /// For each link of the chosen path, where the data planes go at once when it fails, without asking anyone. A link that
+    /// nothing leads around has none.
+    pub reactions: Vec<Reaction>,
+    /// When packets and requests go over two paths at once.
+    pub protect: Protect,
     /// Why the first path is the first, or why there is none any more.
     pub reason: Reason,
     /// Since when.
     pub since: Time,
     /// Why no path may carry calls, when none may.
     pub refused: Option<Refused>,
+}
+
+/// What to do at once when one link fails.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reaction {
+    /// Where the link starts.
+    pub from: Region,
+    /// Where it leads.
+    pub to: Region,
+    /// The path to take instead: usable now, without that link, and the one least likely to suffer with it for what it
+    /// scores.
+    pub path: Path,
 }
 
 /// Why no path may carry calls.
@@ -103,7 +120,7 @@ impl RouteTable {
         Self { epoch, home, made_at, policy_revision: policy.revision, policy, routes: Vec::new() }
     }
 
-    pub(crate) fn with_routes(mut self, routes: Vec<Route>) -> Self {
+    pub(crate) fn with_routes(mut self, routes: Vec<Arc<Route>>) -> Self {
         self.routes = routes;
         self
     }
@@ -116,7 +133,7 @@ impl RouteTable {
         };
         find(&slice)
             .or_else(|| find(&Slice { class: Slice::voice().class, ..slice }))
-            .map(|i| &self.routes[i])
+            .map(|i| &*self.routes[i])
     }
 
     /// Whether any route to the path's destination lists it.
@@ -133,22 +150,19 @@ impl RouteTable {
 
     /// All routes, by destination and slice.
     pub fn routes(&self) -> impl Iterator<Item = &Route> {
-        self.routes.iter()
+        self.routes.iter().map(|route| &**route)
     }
 
     /// Whether another table steers calls in the same way, whatever its numbers say.
-    pub(crate) fn steers_like(&self, routes: &[Route]) -> bool {
-        let paths = |route: &Route| route.ranked.iter().map(|r| r.path.clone()).collect::<Vec<_>>();
+    pub(crate) fn steers_like(&self, routes: &[Arc<Route>]) -> bool {
         self.routes.len() == routes.len()
-            && self.routes.iter().zip(routes).all(|(a, b)| {
-                (&a.to, &a.slice, a.since, &a.refused) == (&b.to, &b.slice, b.since, &b.refused)
-                    && paths(a) == paths(b)
-            })
+            && self.routes.iter().zip(routes).all(|(a, b)| Arc::ptr_eq(a, b) || a.steers_like(b))
     }
 
     /// Whether it holds exactly these routes.
-    pub(crate) fn holds(&self, routes: &[Route]) -> bool {
-        self.routes == routes
+    pub(crate) fn holds(&self, routes: &[Arc<Route>]) -> bool {
+        self.routes.len() == routes.len()
+            && self.routes.iter().zip(routes).all(|(a, b)| Arc::ptr_eq(a, b) || a == b)
     }
 }
 
@@ -165,6 +179,30 @@ impl fmt::Display for Refused {
 }
 
 impl Route {
+    /// Nothing has been found yet.
+    pub(crate) fn none(to: Region, slice: Slice) -> Self {
+        Self {
+            to,
+            slice,
+            ranked: Vec::new(),
+            reactions: Vec::new(),
+            protect: Protect::default(),
+            reason: Reason::Waiting,
+            since: Time::default(),
+            refused: None,
+        }
+    }
+
+    /// Whether calls go the same way, whatever the numbers say.
+    fn steers_like(&self, other: &Route) -> bool {
+        let steering = |route: &Route| (route.since, route.protect);
+        let paths = self.ranked.iter().map(|ranked| &ranked.path);
+        (&self.to, &self.slice, steering(self), &self.refused)
+            == (&other.to, &other.slice, steering(other), &other.refused)
+            && self.reactions == other.reactions
+            && paths.eq(other.ranked.iter().map(|ranked| &ranked.path))
+    }
+
     /// The chosen path.
     pub fn path(&self) -> Option<&Path> {
         self.ranked.first().map(|ranked| &ranked.path)

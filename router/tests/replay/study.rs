@@ -185,6 +185,7 @@ fn word(reason: &Reason) -> &'static str {
         Reason::Held { .. } => "held",
         Reason::Better { .. } => "better",
         Reason::Gone { .. } => "gone",
+        Reason::Ordered { .. } => "ordered",
     }
 }
 
