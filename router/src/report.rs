@@ -107,6 +107,8 @@ pub struct HopCounts {
     pub answers: u64,
     /// Mean delay of those answers, in milliseconds.
     pub first_answer_ms: f64,
+    /// Requests that the far side refused for want of room (503).
+    pub unavailable: u64,
 }
 
 /// Why a report was not used.
@@ -251,7 +253,8 @@ impl LinkReport {
 
 impl HopCounts {
     /// What was counted after `earlier`, counts of the same incarnation.
-    pub(crate) fn after(&self, earlier: &HopCounts) -> HopCounts {
+    #[must_use]
+    pub fn after(&self, earlier: &HopCounts) -> HopCounts {
         let answers = self.answers.saturating_sub(earlier.answers);
         let waited = self.waited_ms() - earlier.waited_ms();
         HopCounts {
@@ -260,6 +263,7 @@ impl HopCounts {
             timeouts: self.timeouts.saturating_sub(earlier.timeouts),
             answers,
             first_answer_ms: mean(waited, answers),
+            unavailable: self.unavailable.saturating_sub(earlier.unavailable),
         }
     }
 
@@ -272,6 +276,7 @@ impl HopCounts {
             timeouts: self.timeouts.saturating_add(other.timeouts),
             answers,
             first_answer_ms: mean(self.waited_ms() + other.waited_ms(), answers),
+            unavailable: self.unavailable.saturating_add(other.unavailable),
         }
     }
 

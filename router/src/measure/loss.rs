@@ -1,33 +1,35 @@
-//! How much a link loses. A handful of probes a report is too little for an average: one probe lost of five
-//! says nothing, four lost of twenty say everything. So a change-point test decides *when* the loss has
-//! changed, and plain counts since that point say *how much* it is.
+//! How much a link loses. A handful of probes is too little for an average: one probe lost of five says nothing,
+//! four lost of twenty say everything. So a change-point test on every packet decides *when* the loss has changed, and
+//! plain counts since that point say *how much* it is. More traffic means an earlier verdict.
 
 use crate::Time;
 
 /// Loss that is no news between cloud regions.
-const LOSS_USUAL: f64 = 0.01;
+const LOSS_USUAL: f64 = 0.001;
 /// Loss that is a brownout.
-const LOSS_BAD: f64 = 0.15;
-/// The sum at which a brownout is believed. Simulated with ten probes a second: 20 % of loss is seen after
-/// 2.5 s on average; a steady 1 % is mistaken for it once in five hours, 0.5 % practically never.
-const ALARM: f64 = 9.0;
-/// The sum at which it is taken to be over: 40 good probes since the last bad spell.
-const ALL_CLEAR: f64 = ALARM / 3.0;
-/// A link without a history counts as one that carried this many probes without a loss.
+const LOSS_BAD: f64 = 0.05;
+/// The sum at which a brownout is believed. See `proxy/tests/detection.rs` for what it costs and what it misses.
+const ALARM: f64 = 15.0;
+/// The sum at which it is taken to be over: 140 good packets since the last bad spell.
+const ALL_CLEAR: f64 = ALARM - 7.0;
+/// A link without a history counts as one that carried this many packets without a loss.
 const PRESUMED_CLEAN: f64 = 200.0;
-/// How soon counts lose half their weight: while all is well, and during a brownout.
+/// How soon counts lose half their weight: while all is well, and at the beginning and later in a brownout.
 const HALF_LIFE_USUAL_S: f64 = 60.0;
-const HALF_LIFE_BAD_S: f64 = 2.0;
+const HALF_LIFE_BAD_S: (f64, f64) = (2.0, 20.0);
 
 /// Page's CUSUM test on the log-likelihood ratio of bad against usual loss, with the counts it dates:
 ///
 /// ```text
 ///                  sum ≥ ALARM: count from where the sum last stood at 0
 ///          ┌──────────────────────────────────────────────────────────────▶┐
-///   usual (half-life 60 s)                                     brownout (half-life 2 s)
+///   usual (half-life 60 s)                                     brownout (half-life 2 to 20 s)
 ///          └◀──────────────────────────────────────────────────────────────┘
 ///                  sum ≤ ALL_CLEAR: count from where the sum last stood at ALARM
 /// ```
+///
+/// Losses in a row are one event (Gilbert's channel): that a packet is lost right after another says little about how
+/// often such bursts come. A link whose every burst takes three packets would raise the alarm at the second burst.
 #[derive(Clone, Debug)]
 pub struct LossEstimate {
     sum: f64,
@@ -36,37 +38,45 @@ pub struct LossEstimate {
     /// What was counted since the sum last stood at the far end: where the change lies, if there was one.
     since_turn: Counts,
     at: Time,
+    turned: Time,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Counts {
-    probes: f64,
-    lost: f64,
+/// Packets, and how many of them were lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Counts {
+    pub(crate) packets: f64,
+    pub(crate) lost: f64,
 }
 
 impl LossEstimate {
     /// A link that nothing is known about.
     pub fn new(now: Time) -> Self {
-        let counts = Counts { probes: PRESUMED_CLEAN, lost: 0.0 };
-        Self { sum: 0.0, brownout: false, counts, since_turn: Counts::default(), at: now }
+        let counts = Counts { packets: PRESUMED_CLEAN, lost: 0.0 };
+        Self { sum: 0.0, brownout: false, counts, since_turn: Counts::default(), at: now, turned: now }
     }
 
-    /// Takes in the probes of one report. `lost` is at most `probes`.
-    pub fn update(&mut self, now: Time, probes: u32, lost: u32) {
-        let (probes, lost) = (f64::from(probes), f64::from(lost));
-        let half_life = if self.brownout { HALF_LIFE_BAD_S } else { HALF_LIFE_USUAL_S };
-        self.counts.fade(0.5_f64.powf(now.since(self.at).as_secs_f64() / half_life));
-        self.at = now;
-        self.counts.add(probes, lost);
-        self.since_turn.add(probes, lost);
+    /// Takes in packets whose fate is known, each loss by itself. `lost` is at most `packets`.
+    pub fn update(&mut self, now: Time, packets: u32, lost: u32) {
+        self.update_bursts(now, packets, lost, lost);
+    }
 
-        let evidence = lost * (LOSS_BAD / LOSS_USUAL).ln()
-            + (probes - lost) * ((1.0 - LOSS_BAD) / (1.0 - LOSS_USUAL)).ln();
+    /// Takes in packets whose fate is known. `bursts`: how many separate gaps the losses make.
+    pub fn update_bursts(&mut self, now: Time, packets: u32, lost: u32, bursts: u32) {
+        let lost = lost.min(packets);
+        let bursts = f64::from(bursts.min(lost));
+        let (packets, lost) = (f64::from(packets), f64::from(lost));
+        self.counts.fade(0.5_f64.powf(now.since(self.at).as_secs_f64() / self.half_life_s(now)));
+        self.at = now;
+        self.counts.add(packets, lost);
+        self.since_turn.add(packets, lost);
+
+        let evidence = bursts * (LOSS_BAD / LOSS_USUAL).ln()
+            + (packets - lost) * ((1.0 - LOSS_BAD) / (1.0 - LOSS_USUAL)).ln();
         self.sum = (self.sum + evidence).clamp(0.0, ALARM);
         match self.brownout {
-            false if self.sum >= ALARM => self.turn(true),
+            false if self.sum >= ALARM => self.turn(now, true),
             false if self.sum <= 0.0 => self.since_turn = Counts::default(),
-            true if self.sum <= ALL_CLEAR => self.turn(false),
+            true if self.sum <= ALL_CLEAR => self.turn(now, false),
             true if self.sum >= ALARM => self.since_turn = Counts::default(),
             _ => {}
         }
@@ -74,11 +84,56 @@ impl LossEstimate {
 
     /// Loss as it is now, 0 to 1.
     pub fn loss(&self) -> f64 {
-        if self.counts.probes > 0.0 { (self.counts.lost / self.counts.probes).clamp(0.0, 1.0) } else { 0.0 }
+        if self.counts.packets > 0.0 {
+            (self.counts.lost / self.counts.packets).clamp(0.0, 1.0)
+        } else {
+            0.0
+        }
     }
 
-    fn turn(&mut self, brownout: bool) {
+    /// Whether it is so much that it is no chance.
+    pub fn is_brownout(&self) -> bool {
+        self.brownout
+    }
+
+    /// A test on more packets than this one sees has found a brownout, with these counts since it began.
+    pub(crate) fn believe(&mut self, now: Time, counts: Counts) {
+        if !self.brownout {
+            self.sum = ALARM;
+            self.since_turn = counts;
+            self.turn(now, true);
+        }
+    }
+
+    /// The test on more packets finds that it is over.
+    pub(crate) fn clear(&mut self, now: Time) {
+        if self.brownout {
+            self.turn(now, false);
+        }
+    }
+
+    /// Nothing speaks for a brownout.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        !self.brownout && self.sum <= 0.0
+    }
+
+    /// What was counted since the sum last stood at the far end; after a turn, since the point that it dates.
+    pub(crate) fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    fn half_life_s(&self, now: Time) -> f64 {
+        let (first, later) = HALF_LIFE_BAD_S;
+        if self.brownout {
+            now.since(self.turned).as_secs_f64().clamp(first, later)
+        } else {
+            HALF_LIFE_USUAL_S
+        }
+    }
+
+    fn turn(&mut self, now: Time, brownout: bool) {
         self.brownout = brownout;
+        self.turned = now;
         self.counts = self.since_turn;
         self.since_turn = Counts::default();
         if !brownout {
@@ -89,13 +144,13 @@ impl LossEstimate {
 }
 
 impl Counts {
-    fn add(&mut self, probes: f64, lost: f64) {
-        self.probes += probes;
+    pub(crate) fn add(&mut self, packets: f64, lost: f64) {
+        self.packets += packets;
         self.lost += lost;
     }
 
     fn fade(&mut self, factor: f64) {
-        self.probes *= factor;
+        self.packets *= factor;
         self.lost *= factor;
     }
 }
@@ -104,49 +159,69 @@ impl Counts {
 mod tests {
     use super::*;
 
-    /// Ten probes a second, five a report: losses as listed, one number a report.
-    fn feed(estimate: &mut LossEstimate, from_ms: u64, losses: &[u32]) -> u64 {
-        let mut ms = from_ms;
-        for lost in losses {
-            ms += 500;
-            estimate.update(Time::from_millis(ms), 5, *lost);
+    /// One packet every 20 ms; lost where `lost` says so. The time at the end, ms.
+    fn feed(
+        estimate: &mut LossEstimate,
+        from_ms: u64,
+        packets: u64,
+        mut lost: impl FnMut(u64) -> bool,
+    ) -> u64 {
+        for n in 0..packets {
+            estimate.update(Time::from_millis(from_ms + 20 * n), 1, u32::from(lost(n)));
         }
-        ms
+        from_ms + 20 * packets
     }
 
     #[test]
-    fn one_lost_probe_is_no_news() {
+    fn one_lost_packet_is_no_news_nor_are_two() {
         let mut estimate = LossEstimate::new(Time::default());
-        feed(&mut estimate, 0, &[1, 0, 0, 0, 0, 0, 0, 0, 1, 0]);
-        assert!(estimate.loss() < 0.01, "{}", estimate.loss());
+        feed(&mut estimate, 0, 200, |n| n == 20 || n == 140);
+        assert!(!estimate.is_brownout() && estimate.loss() < 0.01, "{}", estimate.loss());
     }
 
     #[test]
     fn a_brownout_is_seen_within_seconds_and_sized() {
         let mut estimate = LossEstimate::new(Time::default());
-        let ms = feed(&mut estimate, 0, &[0; 100]);
-        let ms = feed(&mut estimate, ms, &[1, 1, 1, 1]);
-        assert!(estimate.loss() < 0.01, "four in 2 s may be chance: {}", estimate.loss());
-        feed(&mut estimate, ms, &[1]);
+        let ms = feed(&mut estimate, 0, 1_000, |_| false);
+        let ms = feed(&mut estimate, ms, 25, |n| n % 5 == 0);
+        assert!(estimate.is_brownout(), "one of five over 25 packets");
+        feed(&mut estimate, ms, 100, |n| n % 5 == 0);
         assert!((0.15..=0.25).contains(&estimate.loss()), "{}", estimate.loss());
     }
 
     #[test]
-    fn a_healed_link_is_clean_after_four_good_seconds_not_before() {
+    fn a_burst_is_one_event() {
         let mut estimate = LossEstimate::new(Time::default());
-        let ms = feed(&mut estimate, 0, &[1; 40]);
-        let ms = feed(&mut estimate, ms, &[0; 6]);
-        assert!(estimate.loss() > 0.05, "three good seconds happen in a bad spell: {}", estimate.loss());
-        feed(&mut estimate, ms, &[0; 2]);
-        assert!(estimate.loss() < 0.001, "{}", estimate.loss());
+        estimate.update_bursts(Time::from_millis(20), 8, 8, 1);
+        assert!(!estimate.is_brownout(), "eight in a row, once");
+        estimate.update_bursts(Time::from_millis(40), 10, 4, 4);
+        assert!(estimate.is_brownout(), "four by themselves");
+    }
+
+    #[test]
+    fn a_healed_link_is_clean_after_three_good_seconds_not_before() {
+        let mut estimate = LossEstimate::new(Time::default());
+        let ms = feed(&mut estimate, 0, 300, |n| n % 5 == 0);
+        let ms = feed(&mut estimate, ms, 100, |_| false);
+        assert!(estimate.is_brownout() && estimate.loss() > 0.05, "two good seconds happen in a bad spell");
+        feed(&mut estimate, ms, 50, |_| false);
+        assert!(!estimate.is_brownout() && estimate.loss() < 0.001, "{}", estimate.loss());
     }
 
     #[test]
     fn a_small_steady_loss_is_measured_in_the_long_run() {
         let mut estimate = LossEstimate::new(Time::default());
-        for i in 0..1_200 {
-            estimate.update(Time::from_millis(500 * i), 5, u32::from(i % 10 == 0));
+        feed(&mut estimate, 0, 20_000, |n| n % 200 == 0);
+        assert!((0.004..0.006).contains(&estimate.loss()), "{}", estimate.loss());
+        assert!(!estimate.is_brownout());
+    }
+
+    #[test]
+    fn more_traffic_means_an_earlier_verdict() {
+        let mut estimate = LossEstimate::new(Time::default());
+        for n in 0..4 {
+            estimate.update_bursts(Time::from_millis(100 * n), 50, 3, 3);
         }
-        assert!((0.015..0.025).contains(&estimate.loss()), "{}", estimate.loss());
+        assert!(estimate.is_brownout(), "5 % of 500 packets a second, 0.4 s");
     }
 }

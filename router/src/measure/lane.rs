@@ -1,0 +1,199 @@
+//! One lane: one UDP source port of ours, and the way from it to the reflector and back. What became of each packet, at
+//! full resolution.
+
+use super::{
+    counters::{Counters, Passage},
+    loss::LossEstimate,
+    rtt::RoundTrips,
+    standing::{Sign, Standing},
+};
+use crate::Time;
+use std::{collections::VecDeque, time::Duration};
+
+/// How long an answer that is late is still waited for: it proves that the way is slow, not cut.
+pub const LANE_PATIENCE_MAX: Duration = Duration::from_secs(2);
+/// Packets that may be on their way. More are older than any answer can be.
+const OUTSTANDING_MAX: usize = 1_024;
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub(crate) struct LaneEstimator {
+    outstanding: VecDeque<(u32, Time)>,
+    late: VecDeque<(u32, Time)>,
+    pub(crate) trips: RoundTrips,
+    counters: Counters,
+    pub(crate) loss: LossEstimate,
+    pub(crate) loss_back: LossEstimate,
+    pub(crate) standing: Standing,
+    /// Answers that did not come although the question arrived are lost on the way back; what was lost on the way there
+    /// is taken off when its fate is known.
+    lost_there: u32,
+    reordered: f64,
+}
+
+/// What an answer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Heard {
+    /// It had been counted as missed.
+    pub(crate) late: bool,
+    /// It makes a step in delay known.
+    pub(crate) step: bool,
+    /// What it shows of the way there.
+    pub(crate) there: Passage,
+}
+
+impl LaneEstimator {
+    pub(crate) fn new(now: Time) -> Self {
+        Self {
+            outstanding: VecDeque::new(),
+            late: VecDeque::new(),
+            trips: RoundTrips::new(),
+            counters: Counters::default(),
+            loss: LossEstimate::new(now),
+            loss_back: LossEstimate::new(now),
+            standing: Standing::START,
+            lost_there: 0,
+            reordered: 0.0,
+        }
+    }
+
+    pub(crate) fn on_sent(&mut self, now: Time, sequence: u32) {
+        if self.outstanding.len() == OUTSTANDING_MAX {
+            self.outstanding.pop_front();
+        }
+        self.outstanding.push_back((sequence, now));
+    }
+
+    /// An answer. `None`: it was not asked for, came twice, or far too late.
+    pub(crate) fn on_answer(&mut self, now: Time, question: u32, arrived: u32) -> Option<Heard> {
+        let in_time = take(&mut self.outstanding, question);
+        let late = in_time.is_none();
+        let sent = in_time.or_else(|| take(&mut self.late, question))?;
+        let step = self.trips.push(now.since(sent));
+        let mut there = self.counters.take(question, arrived);
+        if !self.standing.is_up() {
+            // The outage is told by the standing; it is no share of lost packets.
+            there = Passage::default();
+        }
+        self.reordered += (f64::from(u8::from(there.overtaken)) - self.reordered) / 512.0;
+        if there.packets > 0 {
+            self.loss.update_bursts(now, there.packets, there.lost, there.lost.min(1));
+            self.lost_there = self.lost_there.saturating_add(there.lost);
+        }
+        self.loss_back.update(now, 1, 0);
+        self.stand(now, if late { Sign::LateAnswer } else { Sign::Answer });
+        Some(Heard { late, step, there })
+    }
+
+    /// Packets that waited for too long are missed; how many are by now.
+    pub(crate) fn age(&mut self, now: Time, enough: u32) -> u32 {
+        while self.late.front().is_some_and(|(_, sent)| *sent + LANE_PATIENCE_MAX <= now) {
+            self.late.pop_front();
+            self.settle(now);
+        }
+        let patience = self.trips.patience();
+        let mut missed = 0;
+        while let Some(&(sequence, sent)) = self.outstanding.front()
+            && sent + patience <= now
+        {
+            self.outstanding.pop_front();
+            self.late.push_back((sequence, sent));
+            self.stand(now, Sign::Miss { enough });
+            missed += 1;
+        }
+        missed
+    }
+
+    /// When [`age`](Self::age) has something to do.
+    pub(crate) fn deadline(&self) -> Option<Time> {
+        let missed = self.outstanding.front().map(|(_, sent)| *sent + self.trips.patience());
+        let settled = self.late.front().map(|(_, sent)| *sent + LANE_PATIENCE_MAX);
+        missed.into_iter().chain(settled).min()
+    }
+
+    /// Packets that overtook others on the way there, 0 to 1.
+    pub(crate) fn reordered(&self) -> f64 {
+        self.reordered.clamp(0.0, 1.0)
+    }
+
+    /// Whether traffic could be glad of this lane.
+    pub(crate) fn is_good(&self) -> bool {
+        self.standing.is_up() && !self.loss.is_brownout()
+    }
+
+    /// Nothing came back: whatever did not arrive there was lost, or else its answer was.
+    fn settle(&mut self, now: Time) {
+        if self.lost_there > 0 {
+            self.lost_there -= 1;
+        } else if self.standing.is_up() {
+            self.loss_back.update(now, 1, 1);
+        }
+    }
+
+    fn stand(&mut self, now: Time, sign: Sign) {
+        let was_up = self.standing.is_up();
+        self.standing = self.standing.after(now, sign);
+        if !was_up && self.standing.is_up() {
+            self.lost_there = 0;
+        }
+    }
+}
+
+/// Takes a packet out of a queue; says when it was sent.
+fn take(queue: &mut VecDeque<(u32, Time)>, sequence: u32) -> Option<Time> {
+    let at = queue.iter().position(|(waiting, _)| *waiting == sequence)?;
+    queue.remove(at).map(|(_, sent)| sent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A lane that is up, with round trips of 64 ms, its last packet, and the time.
+    fn steady() -> (LaneEstimator, u32, Time) {
+        let mut lane = LaneEstimator::new(Time::default());
+        let mut now = Time::default();
+        for n in 0..100 {
+            now = Time::from_millis(u64::from(n) * 100);
+            lane.on_sent(now, n);
+            lane.on_answer(now + Duration::from_millis(64), n, n);
+        }
+        (lane, 99, now)
+    }
+
+    #[test]
+    fn a_late_answer_is_delay_and_no_loss() {
+        let (mut lane, n, now) = steady();
+        lane.on_sent(now, n + 1);
+        let later = now + Duration::from_millis(400);
+        assert_eq!(lane.age(later, 3), 1, "missed");
+        let heard = lane.on_answer(later, n + 1, n + 1).expect("still waited for");
+        assert!(heard.late && heard.there.lost == 0 && heard.there.packets == 1);
+        lane.age(later + Duration::from_secs(10), 3);
+        assert_eq!((lane.loss.loss(), lane.loss_back.loss()), (0.0, 0.0));
+    }
+
+    #[test]
+    fn an_answer_counts_once_and_only_if_asked_for() {
+        let (mut lane, n, now) = steady();
+        assert_eq!(lane.on_answer(now, n, n), None, "again");
+        assert_eq!(lane.on_answer(now, n + 7, n + 1), None, "never asked");
+    }
+
+    #[test]
+    fn what_is_lost_on_the_way_back_is_no_loss_there() {
+        let (mut lane, mut n, mut now) = steady();
+        for round in 0..60 {
+            n += 1;
+            now = now + Duration::from_millis(100);
+            lane.on_sent(now, n);
+            lane.age(now, 3);
+            if round % 5 > 0 {
+                lane.on_answer(now + Duration::from_millis(64), n, n);
+            }
+        }
+        lane.age(now + Duration::from_secs(3), 30);
+        assert_eq!(lane.loss.loss(), 0.0);
+        assert!(lane.loss_back.loss() > 0.02, "{}", lane.loss_back.loss());
+    }
+}
