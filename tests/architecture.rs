@@ -29,7 +29,7 @@ const PURE_CRATES: [(&str, &[&str]); 2] = [
 ];
 
 /// Where pure code lives: no socket, no async, no clock, no chance, no global (DESIGN §2).
-const PURE: [&str; 22] = [
+const PURE: [&str; 24] = [
     "sip/src/",
     "router/src/",
     "proxy/src/core/",
@@ -43,6 +43,8 @@ const PURE: [&str; 22] = [
     "proxy/src/probe/session.rs",
     "proxy/src/probe/packet.rs",
     "proxy/src/probe/reflector.rs",
+    "proxy/src/probe/replay.rs",
+    "proxy/src/probe/pace.rs",
     "proxy/src/mesh/statement.rs",
     "proxy/src/mesh/convert.rs",
     "proxy/src/mesh/convert/binding.rs",

@@ -102,6 +102,7 @@ async fn the_mesh_takes_nobodys_word_for_anothers() {
         sequence: 1,
         sip_port: 5060,
         probe_port: 8620,
+        probe_key: vec![7; 16],
         links,
         ..Statement::default()
     };

@@ -210,6 +210,7 @@ fn metrics() -> String {
         hop(HopSign::Request),
         hop(HopSign::Retransmission),
         hop(HopSign::Timeout),
+        hop(HopSign::Unavailable),
         hop(HopSign::Answer(Duration::from_millis(64))),
     ] {
         metrics.note(&note);

@@ -8,5 +8,6 @@ pub mod dns;
 pub mod http;
 pub mod identity;
 pub mod log;
+pub mod mac;
 pub mod phase;
 pub mod tls;

@@ -27,6 +27,7 @@ pub struct Metrics {
     hop_requests: IntCounterVec,
     hop_retransmissions: IntCounterVec,
     hop_timeouts: IntCounterVec,
+    hop_unavailable: IntCounterVec,
     hop_answer: HistogramVec,
     probe_dropped: IntCounterVec,
     mesh_refused: IntCounterVec,
@@ -94,6 +95,7 @@ impl Metrics {
             hop_requests: counters(r, "hop_requests_total", "INVITEs sent to the region", &["to"])?,
             hop_retransmissions: counters(r, "hop_retransmissions_total", "INVITEs sent again", &["to"])?,
             hop_timeouts: counters(r, "hop_timeouts_total", "INVITEs to a silent next proxy", &["to"])?,
+            hop_unavailable: counters(r, "hop_unavailable_total", "INVITEs refused with 503", &["to"])?,
             hop_answer: registered(r, first_answers()?)?,
             probe_dropped: counters(
                 r,
@@ -166,6 +168,7 @@ impl Metrics {
                     HopSign::Request => self.hop_requests.with_label_values(&to).inc(),
                     HopSign::Retransmission => self.hop_retransmissions.with_label_values(&to).inc(),
                     HopSign::Timeout => self.hop_timeouts.with_label_values(&to).inc(),
+                    HopSign::Unavailable => self.hop_unavailable.with_label_values(&to).inc(),
                     HopSign::Answer(delay) => {
                         self.hop_answer.with_label_values(&to).observe(delay.as_secs_f64());
                     }

@@ -18,7 +18,7 @@ use crate::{
     mesh::{dialer::Dialer, seeds::Seeds, server},
     metrics::Metrics,
     policy::{self, Store},
-    probe::{self, service::Roster, session::Pace},
+    probe::{self, service::Roster},
     worker,
 };
 use bind::Listeners;
@@ -29,6 +29,7 @@ use ringway_node::{
     dns::{Dns, Resolver},
     http::{self, Windows},
     identity::{Authority, Identity, IdentityError},
+    mac::{self, Mac},
     phase::{Life, Phase, reached},
     tls::{Tls, TlsError},
 };
@@ -147,16 +148,10 @@ pub async fn run(config: Config, clock: Clock, life: Life) -> Result<(), Service
     let phase = life.watch();
     let control_task = tokio::spawn(control::run(control, events, roster, ready, phase));
     part(&mut parts, worker::run(listeners.sip, make_core, handle.clone(), site, resolver));
-    part(&mut parts, probe::service::reflect(listeners.reflector, roster_seen.clone(), handle.clone()));
-    let pace = Pace {
-        interval: Duration::from_millis(config.mesh.probe_interval_ms),
-        misses: config.mesh.probe_misses,
-    };
-    let report_interval = Duration::from_millis(config.mesh.report_interval_ms);
-    part(
-        &mut parts,
-        probe::service::probe(listeners.prober, roster_seen, handle.clone(), pace, report_interval),
-    );
+    let key = Mac::new(&facts.probe_key);
+    part(&mut parts, probe::service::reflect(listeners.reflector, roster_seen.clone(), handle.clone(), key));
+    let probing = config.mesh.probing();
+    part(&mut parts, probe::service::probe(listeners.prober, roster_seen, handle.clone(), probing));
     let windows = Windows { registry, ready: ready_seen };
     part(&mut parts, http::serve(listeners.metrics, windows));
     let Facts { identity, authority, .. } = facts;
@@ -262,6 +257,7 @@ fn prepare(config: &Config, clock: Clock) -> Result<Prepared, ServiceError> {
         version: env!("CARGO_PKG_VERSION"),
         sip: config.sip.sent_by(),
         probe: config.mesh.probe_listen,
+        probe_key: mac::key(),
         identity,
         authority,
         node_expiry: config.mesh.node_expiry(),

@@ -12,6 +12,7 @@ use crate::core::{
     question::Host,
     site::Usual,
 };
+use crate::probe::{pace::Budget, service as probe};
 use ipnet::IpNet;
 use ringway_router::{Class, Region, Tenant};
 use ringway_sip::Uri;
@@ -46,10 +47,16 @@ pub struct Mesh {
     pub key: PathBuf,
     /// The mesh authority's certificate, PEM.
     pub authority: PathBuf,
-    /// Mean pause between two probes of one node.
+    /// UDP ports that probes, and traffic after them, leave from: ways that a cloud network may treat differently.
+    #[serde(default = "defaults::lanes")]
+    pub lanes: usize,
+    /// What this node's probes may take, all together.
+    #[serde(default = "defaults::probe_budget_kbit_s")]
+    pub probe_budget_kbit_s: u32,
+    /// Mean pause between two probes of one node to which no calls go; longer when the budget does not suffice.
     #[serde(default = "defaults::probe_interval_ms")]
     pub probe_interval_ms: u64,
-    /// Unanswered probes in a row that take a way down.
+    /// Unanswered probes in a row that take a way down; more where the way's own history asks for it.
     #[serde(default = "defaults::probe_misses")]
     pub probe_misses: u32,
     /// Between two reports of this node; a way that goes up or down is reported at once.
@@ -137,10 +144,12 @@ impl Mesh {
     /// A value that cannot work.
     pub fn check(&self) -> Result<(), Unsound> {
         for (key, value, low, high) in [
+            ("mesh.lanes", self.lanes as u64, 1, 8),
+            ("mesh.probe_budget_kbit_s", u64::from(self.probe_budget_kbit_s), 10, 100_000),
             ("mesh.probe_interval_ms", self.probe_interval_ms, 10, 10_000),
             ("mesh.report_interval_ms", self.report_interval_ms, 50, 10_000),
             ("mesh.node_expiry_ms", self.node_expiry_ms, 2 * self.report_interval_ms, 600_000),
-            ("mesh.probe_misses", u64::from(self.probe_misses), 2, 1_000),
+            ("mesh.probe_misses", u64::from(self.probe_misses), 2, 16),
         ] {
             within(key, value, low, high)?;
         }
@@ -151,6 +160,17 @@ impl Mesh {
             return Err(("mesh.advertise", format!("{at} is not an address that others reach")));
         }
         Ok(())
+    }
+
+    /// How this node probes.
+    #[must_use]
+    pub fn probing(&self) -> probe::Settings {
+        let idle = Duration::from_millis(self.probe_interval_ms);
+        probe::Settings {
+            budget: Budget { kbit_s: self.probe_budget_kbit_s, idle },
+            misses: self.probe_misses,
+            report_interval: Duration::from_millis(self.report_interval_ms),
+        }
     }
 
     /// A node that was not heard of for so long is gone.
@@ -242,10 +262,16 @@ fn within(key: &'static str, value: u64, low: u64, high: u64) -> Result<(), Unso
 
 mod defaults {
     pub(super) fn probe_interval_ms() -> u64 {
-        100
+        250
+    }
+    pub(super) fn lanes() -> usize {
+        3
+    }
+    pub(super) fn probe_budget_kbit_s() -> u32 {
+        150
     }
     pub(super) fn probe_misses() -> u32 {
-        10
+        3
     }
     pub(super) fn report_interval_ms() -> u64 {
         500

@@ -5,7 +5,7 @@ use super::Control;
 use crate::{
     core::view::{Neighbor, View},
     mesh::{ledger::Held, statement::Statement},
-    probe::service::Roster,
+    probe::service::{Roster, Target},
 };
 use ringway_router::{NodeId, Region};
 use std::{
@@ -106,8 +106,12 @@ impl Control {
         let regions = crowd.regions().filter(|region| **region != own.region);
         let probed =
             regions.flat_map(|region| crowd.targets(own, region, |node| self.book.contains_key(node)));
-        let at = |node: &NodeId| self.book.get(node).map(|at| SocketAddr::new(at.address, at.probe_port));
-        let targets = probed.filter_map(|node| Some((node.clone(), at(node)?))).collect();
+        let target = |node: &NodeId| {
+            let at = self.book.get(node)?;
+            let key = self.flood.ledger().of(node)?.statement().probe_key;
+            Some(Target { address: SocketAddr::new(at.address, at.probe_port), key })
+        };
+        let targets = probed.filter_map(|node| Some((node.clone(), target(node)?))).collect();
         let members = self.book.values().map(|at| at.address).collect();
         Arc::new(Roster { targets, members })
     }

@@ -3,10 +3,11 @@
 use super::Control;
 use crate::mesh::{flood::Input, statement::Statement};
 use ringway_node::phase::Phase;
-use ringway_router::{self as router, LinkReport, Region};
-use std::{collections::BTreeMap, time::Duration};
-
-use crate::probe::session::Window;
+use ringway_router::{
+    self as router, HopCounts, LinkReport, Region,
+    measure::{self, Evidence, LinkEstimate},
+};
+use std::collections::BTreeMap;
 
 impl Control {
     /// Says how things stand: to the router at once, and to the flood, which decides what of it the others have to know,
@@ -23,6 +24,7 @@ impl Control {
             leaving,
             sip_port: self.facts.sip.port(),
             probe_port: self.facts.probe.port(),
+            probe_key: self.facts.probe_key,
             policy_revision: self.policy.policy.revision,
             policy_digest: self.policy.policy.digest(),
             route_epoch: self.router.table().epoch,
@@ -41,39 +43,34 @@ impl Control {
         self.speak(true);
     }
 
-    /// One report a region: over its nodes whose ways are up, because a dead node is not a lossy link; down when
-    /// all are.
+    /// One report a region, over its nodes: what was measured, and whose fault it is if it is bad.
     fn links(&self) -> Vec<LinkReport> {
-        let mut by_region: BTreeMap<&Region, Vec<&Window>> = BTreeMap::new();
-        for (node, window) in &self.windows {
-            by_region.entry(&node.region).or_default().push(window);
+        let mut by_region: BTreeMap<&Region, Vec<&LinkEstimate>> = BTreeMap::new();
+        for (node, way) in &self.windows {
+            by_region.entry(&node.region).or_default().push(way);
         }
+        let now = self.now();
         by_region
             .into_iter()
-            .map(|(region, windows)| {
-                let up: Vec<&Window> = windows.iter().copied().filter(|window| window.up).collect();
-                let counted = if up.is_empty() { &windows } else { &up };
-                LinkReport {
-                    up: !up.is_empty(),
-                    rtt_p95_ms: mean_ms(counted, |window| window.rtt_p95),
-                    jitter_ms: mean_ms(counted, |window| window.jitter),
-                    loss: mean(counted, |window| window.loss),
-                    packets: counted.iter().map(|window| window.probes).sum(),
-                    sip: self.handle.hops().of(region),
-                    ..LinkReport::clean(region.clone(), mean_ms(counted, |window| window.rtt))
-                }
+            .filter_map(|(region, ways)| {
+                let link = measure::together(&ways)?;
+                let hops = self.handle.hops();
+                let cause = evidence(&link, hops.lately(now, region)).cause();
+                Some(link.report(region.clone(), cause, hops.of(region)))
             })
             .collect()
     }
 }
 
-fn mean_ms(windows: &[&Window], what: impl Fn(&Window) -> Duration) -> f64 {
-    mean(windows, |window| what(window).as_secs_f64() * 1_000.0)
-}
-
-fn mean(windows: &[&Window], what: impl Fn(&Window) -> f64) -> f64 {
-    let sum: f64 = windows.iter().map(|window| what(window)).sum();
-    #[expect(clippy::cast_precision_loss, reason = "a region has few nodes")]
-    let count = windows.len().max(1) as f64;
-    sum / count
+/// What the verdict about a link rests on.
+fn evidence(link: &LinkEstimate, sip: HopCounts) -> Evidence {
+    Evidence {
+        up: link.up,
+        loss: link.loss,
+        brownout: link.brownout,
+        rtt_ms: link.rtt_ms,
+        slower_ms: link.slower_ms,
+        tunnel_loss: link.tunnel_loss,
+        sip,
+    }
 }

@@ -42,6 +42,8 @@ pub struct Facts {
     pub sip: SocketAddr,
     /// Where its reflector is.
     pub probe: SocketAddr,
+    /// What probes to it are sealed with.
+    pub probe_key: [u8; ringway_node::mac::KEY_BYTES],
     /// Its certificate and key.
     pub identity: Identity,
     /// Who decides about membership.

@@ -95,6 +95,8 @@ pub enum HopSign {
     Answer(Duration),
     /// No answer within the hop timeout.
     Timeout,
+    /// Refused for want of room (503).
+    Unavailable,
 }
 
 /// Why a message was dropped.

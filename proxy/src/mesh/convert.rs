@@ -22,6 +22,9 @@ pub enum Unreadable {
     /// A region or node name that is none.
     #[error("bad name {0:?}")]
     Name(String),
+    /// A probe key that is none.
+    #[error("bad probe key")]
+    Key,
     /// A port that is none.
     #[error("bad port {0}")]
     Port(u32),
@@ -46,6 +49,7 @@ pub fn encode(statement: &Statement) -> Vec<u8> {
         leaving,
         sip_port,
         probe_port,
+        probe_key,
         policy_revision,
         policy_digest,
         route_epoch,
@@ -66,6 +70,7 @@ pub fn encode(statement: &Statement) -> Vec<u8> {
         leaving: *leaving,
         sip_port: u32::from(*sip_port),
         probe_port: u32::from(*probe_port),
+        probe_key: probe_key.to_vec(),
         policy_revision: *policy_revision,
         policy_digest: policy_digest.clone(),
         route_epoch: *route_epoch,
@@ -94,6 +99,7 @@ pub fn decode(bytes: &[u8]) -> Result<Statement, Unreadable> {
         leaving,
         sip_port,
         probe_port,
+        probe_key,
         policy_revision,
         policy_digest,
         route_epoch,
@@ -116,6 +122,7 @@ pub fn decode(bytes: &[u8]) -> Result<Statement, Unreadable> {
         leaving,
         sip_port: port(sip_port)?,
         probe_port: port(probe_port)?,
+        probe_key: probe_key.try_into().map_err(|_| Unreadable::Key)?,
         policy_revision,
         policy_digest,
         route_epoch,
@@ -166,13 +173,14 @@ fn link_to_wire(link: &LinkReport) -> wire::LinkReport {
         lanes,
         sip,
     } = link;
-    let HopCounts { requests, retransmissions, timeouts, answers, first_answer_ms } = *sip;
+    let HopCounts { requests, retransmissions, timeouts, answers, first_answer_ms, unavailable } = *sip;
     let sip = (*sip != HopCounts::default()).then_some(wire::HopCounts {
         requests,
         retransmissions,
         timeouts,
         answers,
         first_answer_ms,
+        unavailable,
     });
     wire::LinkReport {
         from: String::new(),
@@ -223,7 +231,7 @@ fn link_from_wire(origin: &Region, link: wire::LinkReport) -> Result<LinkReport,
         return Err(Unreadable::ForeignLink(from));
     }
     let to = Region::try_from(to.as_str()).map_err(|_| Unreadable::Name(to))?;
-    let wire::HopCounts { requests, retransmissions, timeouts, answers, first_answer_ms } =
+    let wire::HopCounts { requests, retransmissions, timeouts, answers, first_answer_ms, unavailable } =
         sip.unwrap_or_default();
     Ok(LinkReport {
         to,
@@ -244,7 +252,7 @@ fn link_from_wire(origin: &Region, link: wire::LinkReport) -> Result<LinkReport,
             _ => Cause::Unknown,
         },
         lanes: lanes.iter().map(lane_from_wire).collect(),
-        sip: HopCounts { requests, retransmissions, timeouts, answers, first_answer_ms },
+        sip: HopCounts { requests, retransmissions, timeouts, answers, first_answer_ms, unavailable },
     })
 }
 

@@ -25,6 +25,8 @@ pub struct Statement {
     pub sip_port: u16,
     /// UDP port of the probe reflector, likewise.
     pub probe_port: u16,
+    /// What probes to it are sealed with. Whoever hears the statement is of the mesh, and may probe.
+    pub probe_key: [u8; 16],
     /// Revision of the policy that is active there.
     pub policy_revision: u64,
     /// Its digest: two documents of one revision are a drift that somebody has to see.

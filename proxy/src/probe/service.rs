@@ -1,12 +1,18 @@
-//! The probing shell: two sockets, one that asks and one that answers.
+//! The probing shell: one socket that answers, and one a lane that asks.
 
 use super::{
+    lanes::Lanes,
+    pace::{Budget, Need},
     packet::{Answer, Question},
     reflector::Reflector,
-    session::{Pace, Session, Window},
+    session::{Session, Setup},
 };
 use crate::control::{Event, Handle};
-use ringway_router::NodeId;
+use ringway_node::mac::{KEY_BYTES, Mac};
+use ringway_router::{
+    NodeId, Region, Time,
+    measure::{Fate, LinkEstimate},
+};
 use std::{
     collections::{BTreeMap, HashSet},
     io,
@@ -20,19 +26,44 @@ use tokio::{
     time::{MissedTickBehavior, interval, sleep_until},
 };
 
+/// A link carried calls if it saw an INVITE this long ago or later.
+const CARRIES: Duration = Duration::from_secs(20);
+/// Packets that are read before the clock is looked at again: what waits in a socket is no silence.
+const DRAIN_MAX: usize = 512;
+
 /// Who is to be probed, and who may probe us. The control task keeps it true.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Roster {
-    /// Nodes of other regions, and their reflectors.
-    pub targets: BTreeMap<NodeId, SocketAddr>,
+    /// Nodes of other regions.
+    pub targets: BTreeMap<NodeId, Target>,
     /// Addresses of all nodes of the mesh: nobody else is answered.
     pub members: HashSet<IpAddr>,
 }
 
-/// What was measured on the ways to all probed nodes.
-pub type Windows = BTreeMap<NodeId, Window>;
+/// A node to be probed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Target {
+    /// Its reflector.
+    pub address: SocketAddr,
+    /// Its key.
+    pub key: [u8; KEY_BYTES],
+}
 
-/// Answers the probes of members.
+/// How this node probes.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// What it may spend.
+    pub budget: Budget,
+    /// Unanswered probes in a row that take a way down, at the least.
+    pub misses: u32,
+    /// Between two reports of what was measured.
+    pub report_interval: Duration,
+}
+
+/// What is known of the ways to all probed nodes.
+pub type Windows = BTreeMap<NodeId, LinkEstimate>;
+
+/// Answers the probes of members that are sealed with this node's key.
 ///
 /// # Errors
 /// When the socket fails for good.
@@ -40,9 +71,10 @@ pub async fn reflect(
     socket: UdpSocket,
     roster: watch::Receiver<Arc<Roster>>,
     control: Handle,
+    key: Mac,
 ) -> io::Result<()> {
-    let mut reflector = Reflector::default();
-    let mut packet = [0; 64];
+    let mut reflector = Reflector::new(key);
+    let mut packet = [0; 128];
     loop {
         let (length, from) = match socket.recv_from(&mut packet).await {
             Ok(received) => received,
@@ -56,120 +88,204 @@ pub async fn reflect(
         let clock = control.clock();
         match reflector.reflect(clock.now(), clock.unix_us(), from, &packet[..length]) {
             // A probe whose answer cannot be sent is a lost probe, and counted where it was sent.
-            Some(answer) => drop(socket.try_send_to(&answer, from)),
-            None => control.metrics().probe_dropped("malformed"),
+            Ok(answer) => drop(socket.try_send_to(&answer, from)),
+            Err(why) => control.metrics().probe_dropped(why.label()),
         }
     }
 }
 
 /// Probes the roster's targets and reports what it finds: every `report_interval`, and at once when a way comes up or
-/// goes down.
+/// goes down, its lane changes, or a step in loss or delay is believed.
 ///
 /// # Errors
-/// When the socket fails for good.
+/// When a socket fails for good.
 pub async fn probe(
-    socket: UdpSocket,
+    sockets: Vec<UdpSocket>,
     mut roster: watch::Receiver<Arc<Roster>>,
     control: Handle,
-    pace: Pace,
-    report_interval: Duration,
+    settings: Settings,
 ) -> io::Result<()> {
-    let mut prober = Prober { sessions: BTreeMap::new(), pace, control };
-    let mut reports = interval(report_interval);
+    let lanes = Lanes::new(sockets);
+    let mut prober =
+        Prober { sessions: BTreeMap::new(), calls: BTreeMap::new(), settings, lanes: lanes.len(), control };
+    let mut reports = interval(settings.report_interval);
     reports.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut packet = [0; 64];
+    let mut packet = [0; 128];
     loop {
-        let due = prober.send(&socket);
-        let changed = tokio::select! {
-            received = socket.recv_from(&mut packet) => match received {
-                Ok((length, from)) => prober.on_packet(from, &packet[..length]),
-                Err(error) if is_of_one_peer(&error) => false,
+        for _ in 0..DRAIN_MAX {
+            let Some((lane, length, from)) = lanes.try_receive(&mut packet) else { break };
+            prober.on_packet(lane, from, &packet[..length]);
+        }
+        let due = prober.send(&lanes);
+        if prober.has_changed() {
+            prober.report().await;
+        }
+        tokio::select! {
+            received = lanes.receive(&mut packet) => match received {
+                Ok((lane, length, from)) => prober.on_packet(lane, from, &packet[..length]),
+                Err(error) if is_of_one_peer(&error) => {}
                 Err(error) => return Err(error),
             },
-            () = sleep_until(due.into()) => prober.has_changed(),
-            _ = reports.tick() => true,
+            () = sleep_until(due.into()) => {}
+            _ = reports.tick() => {
+                prober.pace();
+                prober.report().await;
+            }
             told = roster.changed() => match told {
-                Ok(()) => { prober.retarget(&roster.borrow_and_update().clone()); false }
+                Ok(()) => prober.retarget(&roster.borrow_and_update().clone()),
                 Err(_) => return Ok(()),
             },
-        };
-        if changed {
-            prober.report().await;
         }
     }
 }
 
 struct Prober {
     sessions: BTreeMap<NodeId, Probed>,
-    pace: Pace,
+    /// INVITEs to each region so far, and when there was last a new one.
+    calls: BTreeMap<Region, (u64, Option<Instant>)>,
+    settings: Settings,
+    lanes: usize,
     control: Handle,
 }
 
 struct Probed {
-    address: SocketAddr,
+    target: Target,
+    key: Mac,
     session: Session,
-    told_up: bool,
+    told: Told,
+}
+
+/// What is told at once when it changes.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Told {
+    up: bool,
+    lane: usize,
+    suspect: bool,
+}
+
+impl Probed {
+    fn news(&self) -> Told {
+        let way = self.session.way();
+        Told { up: way.is_up(), lane: way.lane(), suspect: way.is_suspect() }
+    }
 }
 
 impl Prober {
+    fn time(&self) -> Time {
+        Time::from_micros(self.control.clock().unix_us())
+    }
+
     /// Sends what is due; says when to come back.
-    fn send(&mut self, socket: &UdpSocket) -> Instant {
+    fn send(&mut self, lanes: &Lanes) -> Instant {
         let clock = self.control.clock();
-        let now = clock.now();
+        let (instant, now) = (clock.now(), self.time());
         for probed in self.sessions.values_mut() {
-            if let Some(sequence) = probed.session.poll(now) {
-                let question = Question { sequence, sent_unix_us: clock.unix_us() };
+            if let Some(ask) = probed.session.poll(now) {
+                let question = Question {
+                    sequence: ask.sequence,
+                    session: ask.session,
+                    sent_unix_us: clock.unix_us(),
+                };
                 // One that cannot be sent is missed, as one that is lost on the way.
-                let _ = socket.try_send_to(&question.encode(), probed.address);
+                lanes.send(ask.lane, &question.encode(&probed.key), probed.target.address);
             }
         }
         let deadlines = self.sessions.values().map(|probed| probed.session.deadline());
-        deadlines.min().unwrap_or(now + Duration::from_secs(1))
+        let pause = deadlines.min().map_or(Duration::from_secs(1), |deadline| deadline.since(now));
+        instant + pause
     }
 
-    /// Takes an answer in. True when a way came up by it.
-    fn on_packet(&mut self, from: SocketAddr, packet: &[u8]) -> bool {
-        let now = self.control.clock().now();
-        let probed = self.sessions.values_mut().find(|probed| probed.address == from);
-        let (Some(probed), Some(answer)) = (probed, Answer::decode(packet)) else {
-            self.control.metrics().probe_dropped("stranger");
-            return false;
+    /// Takes an answer in.
+    fn on_packet(&mut self, lane: usize, from: SocketAddr, packet: &[u8]) {
+        let now = self.time();
+        let metrics = self.control.metrics();
+        let Some(probed) = self.sessions.values_mut().find(|probed| probed.target.address == from) else {
+            return metrics.probe_dropped("stranger");
         };
-        probed.session.on_answer(now, answer);
-        probed.session.is_up() != probed.told_up
+        match Answer::decode(packet, &probed.key) {
+            Ok(answer) => {
+                if probed.session.on_answer(now, lane, answer) == Fate::Unasked {
+                    metrics.probe_dropped("unasked");
+                }
+            }
+            Err(unfit) => metrics.probe_dropped(unfit.label()),
+        }
     }
 
-    fn has_changed(&mut self) -> bool {
-        self.sessions.values().any(|probed| probed.session.is_up() != probed.told_up)
+    fn has_changed(&self) -> bool {
+        self.sessions.values().any(|probed| probed.news() != probed.told)
     }
 
     fn retarget(&mut self, roster: &Roster) {
-        let now = self.control.clock().now();
-        self.sessions.retain(|node, probed| roster.targets.get(node) == Some(&probed.address));
-        for (node, &address) in &roster.targets {
-            let seed = self.control.seed();
+        let now = self.time();
+        self.sessions.retain(|node, probed| roster.targets.get(node) == Some(&probed.target));
+        for (node, &target) in &roster.targets {
+            let setup = Setup {
+                lanes: self.lanes,
+                misses: self.settings.misses,
+                first: millis(now),
+                seed: self.control.seed(),
+            };
             self.sessions.entry(node.clone()).or_insert_with(|| Probed {
-                address,
-                session: Session::new(now, self.pace, seed),
-                told_up: false,
+                target,
+                key: Mac::new(&target.key),
+                session: Session::new(now, setup),
+                told: Told::default(),
             });
+        }
+        self.pace();
+    }
+
+    /// Shares the budget out anew.
+    fn pace(&mut self) {
+        let instant = self.control.clock().now();
+        let now = self.time();
+        let mut need = Need::default();
+        let mut carrying = Vec::with_capacity(self.sessions.len());
+        for (node, probed) in &self.sessions {
+            let requests = self.control.hops().of(&node.region).requests;
+            let (known, at) = self.calls.entry(node.region.clone()).or_insert((requests, None));
+            if *known != requests {
+                (*known, *at) = (requests, Some(instant));
+            }
+            let carries = at.is_some_and(|at| instant.saturating_duration_since(at) < CARRIES);
+            carrying.push(carries);
+            match (carries, probed.session.way().is_suspect()) {
+                (true, _) => need.carrying += 1,
+                (false, true) => need.suspect += 1,
+                (false, false) => need.idle += 1,
+            }
+        }
+        let pauses = self.settings.budget.plan(need);
+        for (probed, carries) in self.sessions.values_mut().zip(carrying) {
+            let pause = match (carries, probed.session.way().is_suspect()) {
+                (true, _) => pauses.carrying,
+                (false, true) => pauses.suspect,
+                (false, false) => pauses.idle,
+            };
+            probed.session.pace(now, pause);
         }
     }
 
     async fn report(&mut self) {
-        let now = self.control.clock().now();
+        let now = self.time();
         let mut windows = Windows::new();
         for (node, probed) in &mut self.sessions {
-            let window = probed.session.window(now);
-            probed.told_up = window.up;
-            windows.insert(node.clone(), window);
+            probed.told = probed.news();
+            windows.insert(node.clone(), probed.session.estimate(now));
         }
         self.control.tell(Event::Probed(windows)).await;
     }
 }
 
+/// A number that grows by no more than one a millisecond, whatever a lane sends.
+#[expect(clippy::cast_possible_truncation, reason = "it is meant to run over")]
+fn millis(now: Time) -> u32 {
+    now.millis() as u32
+}
+
 /// ICMP errors of one peer surface on the shared socket; they say nothing about the socket.
-fn is_of_one_peer(error: &io::Error) -> bool {
+pub(super) fn is_of_one_peer(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionRefused, ConnectionReset, HostUnreachable, NetworkUnreachable};
     matches!(error.kind(), ConnectionRefused | ConnectionReset | HostUnreachable | NetworkUnreachable)
 }

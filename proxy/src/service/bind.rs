@@ -11,7 +11,8 @@ use tokio::net::{TcpListener, UdpSocket};
 pub(super) struct Listeners {
     pub(super) sip: worker::Sockets,
     pub(super) reflector: UdpSocket,
-    pub(super) prober: UdpSocket,
+    /// One a lane.
+    pub(super) prober: Vec<UdpSocket>,
     pub(super) mesh: TcpListener,
     pub(super) admin: TcpListener,
     pub(super) metrics: TcpListener,
@@ -25,12 +26,20 @@ impl Listeners {
         Ok(Self {
             sip: sip(config, tls)?,
             reflector: UdpSocket::bind(probe).await.map_err(failed("mesh.probe_listen", probe))?,
-            prober: UdpSocket::bind(asking).await.map_err(failed("mesh.probe_listen", asking))?,
+            prober: lanes(asking, config.mesh.lanes).await?,
             mesh: TcpListener::bind(mesh).await.map_err(failed("mesh.listen", mesh))?,
             admin: TcpListener::bind(admin).await.map_err(failed("admin.listen", admin))?,
             metrics: http::bind(metrics).await.map_err(failed("metrics.listen", metrics))?,
         })
     }
+}
+
+async fn lanes(asking: SocketAddr, count: usize) -> Result<Vec<UdpSocket>, ServiceError> {
+    let mut lanes = Vec::with_capacity(count);
+    for _ in 0..count {
+        lanes.push(UdpSocket::bind(asking).await.map_err(failed("mesh.probe_listen", asking))?);
+    }
+    Ok(lanes)
 }
 
 fn failed(what: &'static str, address: SocketAddr) -> impl Fn(io::Error) -> ServiceError {

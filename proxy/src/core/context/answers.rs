@@ -4,7 +4,7 @@ use super::{Context, Phase};
 use crate::core::{
     attempt::{Attempt, Failure},
     engine::{Engine, PATH_FAILED},
-    output::Note,
+    output::{HopSign, Note},
     overload::{retry_after, wire},
     plan::Hop,
     upstream::Word,
@@ -25,6 +25,11 @@ impl Context {
         let code = response.status().unwrap_or(0);
         self.listen(engine, now, n, code, response);
         self.hear(engine, now, n);
+        if code == 503
+            && let Hop::Mesh(region, _) = self.attempts[n].hop.clone()
+        {
+            self.sign(engine, &region, HopSign::Unavailable);
+        }
         match code {
             0..=100 => self.on_trying(engine, now, n, response),
             101..=199 if self.attempts[n].given_up || self.has_ended(n) => {}

@@ -53,6 +53,7 @@ impl Mesh {
             leaving,
             sip_port: 5060,
             probe_port: 8620,
+            probe_key: [7; 16],
             policy_revision: 0,
             policy_digest: String::new(),
             route_epoch: 0,

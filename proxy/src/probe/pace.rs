@@ -1,0 +1,104 @@
+//! How often each way is probed: fast where calls are, slow where none are, and never more than the budget in all.
+
+use super::packet::BYTES;
+use std::time::Duration;
+
+/// A way that carries calls is probed this often, unless the budget forbids it.
+pub const CARRYING: Duration = Duration::from_millis(20);
+/// A way where something is wrong is probed at this part of that rate.
+const SUSPECT_PART: f64 = 0.4;
+/// What ways without calls may take of the budget.
+const IDLE_PART: f64 = 0.4;
+/// However small the budget: a way that is probed less often is not known.
+const SLOWEST: Duration = Duration::from_secs(10);
+/// A probe as the network counts it: with its headers of IPv4 and UDP.
+const BITS: f64 = (8 * (BYTES + 28)) as f64;
+
+/// What may be spent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// Questions of this node, all together, kbit/s. The answers that it gives to others come on top: about as much.
+    pub kbit_s: u32,
+    /// The least pause between two probes of a way that carries no calls.
+    pub idle: Duration,
+}
+
+/// Ways to be probed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Need {
+    /// With calls on them.
+    pub carrying: usize,
+    /// Without, but something is wrong there.
+    pub suspect: usize,
+    /// All the others.
+    pub idle: usize,
+}
+
+/// The mean pauses between two probes of one way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pauses {
+    /// With calls.
+    pub carrying: Duration,
+    /// With trouble.
+    pub suspect: Duration,
+    /// Else.
+    pub idle: Duration,
+}
+
+impl Budget {
+    /// Shares the budget out.
+    #[must_use]
+    pub fn plan(&self, need: Need) -> Pauses {
+        let per_second = f64::from(self.kbit_s.max(1)) * 1_000.0 / BITS;
+        let idle_s = (count(need.idle) / (per_second * IDLE_PART)).max(self.idle.as_secs_f64());
+        let idle_s = idle_s.min(SLOWEST.as_secs_f64());
+        let rest = (per_second - count(need.idle) / idle_s).max(per_second * (1.0 - IDLE_PART));
+        let shares = count(need.carrying) + SUSPECT_PART * count(need.suspect);
+        let fast_s = (shares / rest).clamp(CARRYING.as_secs_f64(), SLOWEST.as_secs_f64());
+        let suspect_s = (fast_s / SUSPECT_PART).min(SLOWEST.as_secs_f64());
+        Pauses {
+            carrying: Duration::from_secs_f64(fast_s),
+            suspect: Duration::from_secs_f64(suspect_s),
+            idle: Duration::from_secs_f64(idle_s.max(fast_s)),
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "there are few ways")]
+fn count(ways: usize) -> f64 {
+    ways as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BUDGET: Budget = Budget { kbit_s: 150, idle: Duration::from_millis(250) };
+
+    fn spent_kbit_s(need: Need) -> f64 {
+        let Pauses { carrying, suspect, idle } = BUDGET.plan(need);
+        let rate = |ways, pause: Duration| count(ways) / pause.as_secs_f64();
+        let all = rate(need.carrying, carrying) + rate(need.suspect, suspect) + rate(need.idle, idle);
+        all * BITS / 1_000.0
+    }
+
+    #[test]
+    fn a_small_mesh_is_probed_as_fast_as_is_of_use() {
+        let pauses = BUDGET.plan(Need { carrying: 2, suspect: 1, idle: 3 });
+        let ms = Duration::from_millis;
+        assert_eq!((pauses.carrying, pauses.suspect, pauses.idle), (ms(20), ms(50), ms(250)));
+    }
+
+    #[test]
+    fn the_budget_holds_whatever_there_is_to_probe() {
+        for (carrying, suspect, idle) in
+            [(0, 0, 49), (0, 0, 196), (4, 0, 45), (49, 0, 0), (10, 100, 86), (196, 0, 0)]
+        {
+            let need = Need { carrying, suspect, idle };
+            let spent = spent_kbit_s(need);
+            assert!(spent <= 150.1, "{need:?}: {spent:.1} kbit/s");
+        }
+        let idle = spent_kbit_s(Need { idle: 196, ..Need::default() });
+        assert!(idle <= 60.1, "idle at 50 regions of 4 nodes: {idle:.1} kbit/s");
+    }
+}
