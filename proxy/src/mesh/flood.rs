@@ -134,6 +134,8 @@ pub struct Flood {
     identity: Identity,
     expiry: Duration,
     ledger: Ledger,
+    /// Of the ledger; `None` when that has changed.
+    digest: Option<[u32; digest::BUCKETS]>,
     voice: Voice,
     crowd: Crowd,
     wanted: Wanted,
@@ -166,6 +168,7 @@ impl Flood {
             identity,
             expiry,
             ledger,
+            digest: None,
             voice: Voice::new(now, seed),
             peers: Peers::default(),
             purses: BTreeMap::new(),
@@ -275,6 +278,7 @@ impl Flood {
             Err(error) => return self.outputs.push_back(Output::Unsigned(error)),
         };
         let urgent = statement.urgent;
+        self.digest = None;
         self.ledger.say(now, statement, Signed { statement: bytes, signature });
         for to in self.peers.for_own(&self.own, &self.wanted, urgent) {
             self.tell_latest(to, &self.own.clone());
@@ -313,6 +317,7 @@ impl Flood {
         self.look_due = now + LOOK_EVERY;
         let gone = self.ledger.expire(now);
         if !gone.is_empty() {
+            self.digest = None;
             self.outputs.extend(gone.into_iter().map(Output::Gone));
             self.recount();
         }
@@ -331,9 +336,8 @@ impl Flood {
         let every =
             DIGEST_EVERY.max(DIGEST_EVERY_STREAM * u32::try_from(self.peers.open.len()).unwrap_or(u32::MAX));
         let is_due = |peer: &&mut Peer| peer.node.is_some() && peer.digest_due <= now;
-        let mut buckets = None;
         for (&to, peer) in self.peers.open.iter_mut().filter(|(_, peer)| is_due(&peer)) {
-            let buckets = *buckets.get_or_insert_with(|| digest::of(&self.ledger));
+            let buckets = *self.digest.get_or_insert_with(|| digest::of(&self.ledger));
             peer.digest_due = now + every.mul_f64(0.75 + 0.25 * self.chance.f64());
             let word = Word::Digest(Digest { buckets, next: every });
             self.outputs.push_back(Output::Send { to, word });

@@ -17,6 +17,8 @@ use world::{Plan, Traffic, World};
 
 const SEED: u64 = 20_261_124;
 
+const COLUMNS: &str = "mesh | kbit/s a node, busiest | copies | statements a node and second, bytes each | digests bit/s | µs a node and second";
+
 fn small(name: &'static str, nodes: usize) -> World {
     start(&Plan { name, seed: SEED, regions: 4, nodes, router_every: 1 })
 }
@@ -200,16 +202,16 @@ fn rates(traffic: &Traffic, nodes: usize, seconds: f64) -> (f64, f64) {
 }
 
 /// Runs a mesh idle, then under load, and prints what it costs. Returns what a node sends, kbit/s, in both.
-fn measure(regions: usize, nodes: usize, router_every: usize) -> (f64, f64) {
+fn measure(regions: usize, nodes: usize, router_every: usize, window_s: usize) -> (f64, f64) {
     let mut world = start(&Plan { name: "scale", seed: SEED, regions, nodes, router_every });
     let count = regions * nodes;
-    world.run(60.0);
+    world.run(35.0);
     world.take_traffic();
     let mut costs = Vec::new();
     for is_loaded in [false, true] {
-        let (seconds, said) = (60.0, world.said());
+        let (seconds, said) = (window_s as f64, world.said());
         world.nodes.iter_mut().for_each(|node| node.spent = std::time::Duration::ZERO);
-        for second in 0..60 {
+        for second in 0..window_s {
             if is_loaded {
                 trouble(&mut world, second);
             }
@@ -218,14 +220,14 @@ fn measure(regions: usize, nodes: usize, router_every: usize) -> (f64, f64) {
         let (traffic, said) = (world.take_traffic(), world.said() - said);
         let (mean, most) = rates(&traffic, count, seconds);
         let spent: f64 = world.nodes.iter().map(|node| node.spent.as_secs_f64()).sum();
+        let state = if is_loaded { "load" } else { "idle" };
         println!(
-            "| {regions} x {nodes} | {} | {mean:.1} | {most:.1} | {:.2} | {:.2} | {:.0} | {:.0} | {:.2} |",
-            if is_loaded { "load" } else { "idle" },
+            "{COLUMNS}\n{regions} x {nodes} {state} | {mean:.1}, {most:.1} | {:.2} | {:.2}, {:.0} | {:.0} | {:.0}",
             traffic.statements as f64 / (said as f64 * (count as f64 - 1.0)),
             said as f64 / seconds / count as f64,
             traffic.statement_bytes as f64 / traffic.statements.max(1) as f64,
-            traffic.digest_bytes as f64 * 8.0 / 1_000.0 / seconds / count as f64 * 1_000.0,
-            spent / count as f64 / seconds * 1_000.0,
+            traffic.digest_bytes as f64 * 8.0 / seconds / count as f64,
+            spent / count as f64 / seconds * 1e6,
         );
         costs.push(mean);
         world.network.heal();
@@ -260,19 +262,19 @@ fn trouble(world: &mut World, second: usize) {
 
 #[test]
 fn four_regions_cost_little() {
-    let (idle, load) = measure(4, 2, 1);
+    let (idle, load) = measure(4, 2, 2, 20);
     assert!(idle < 74.0 && load < 150.0, "{idle} and {load} kbit/s");
 }
 
 #[test]
 fn sixteen_regions_cost_little() {
-    let (idle, load) = measure(16, 2, 8);
+    let (idle, load) = measure(16, 2, 16, 20);
     assert!(idle < 74.0 && load < 150.0, "{idle} and {load} kbit/s");
 }
 
 #[test]
 #[ignore = "takes minutes in a debug build; run by hand and in the nightly job, figures in docs/scale.md"]
 fn fifty_regions_of_four_nodes_keep_to_the_budget() {
-    let (idle, load) = measure(50, 4, 50);
+    let (idle, load) = measure(50, 4, 100, 30);
     assert!(idle < 74.0 && load < 150.0, "{idle} and {load} kbit/s beside the probes");
 }

@@ -49,7 +49,10 @@ impl Flood {
             Word::Digest(digest) => {
                 peer.patient_until =
                     peer.patient_until.max(patience + digest.next.min(Duration::from_secs(600)) * 2);
-                let differing = digest::differing(&digest.buckets, &digest::of(&self.ledger));
+                let differing = digest::differing(
+                    &digest.buckets,
+                    self.digest.get_or_insert_with(|| digest::of(&self.ledger)),
+                );
                 if !differing.is_empty() && self.may_list(now, stream) {
                     self.send_list(stream, differing, false);
                 }
@@ -152,6 +155,7 @@ impl Flood {
                 }
             }
             Heard::New(statement) => {
+                self.digest = None;
                 let origin = statement.origin.clone();
                 if !self.crowd.contains(&origin) {
                     self.recount();

@@ -41,6 +41,8 @@ const SMALL_BYTES: usize = 1_200;
 const AMENDMENT_BYTES: usize = 120;
 /// What all may spend on saying everything again, for what is not worth a word by itself.
 const FULL_BUDGET: f64 = 1_500.0;
+/// However large the mesh, it is said again after a day, s.
+const FULL_AFTER_S_MAX: f64 = 86_400.0;
 
 /// How large the mesh is.
 #[derive(Debug, Clone, Copy)]
@@ -69,7 +71,8 @@ pub(super) struct Voice {
 struct Told {
     full: Statement,
     full_bytes: usize,
-    full_at: Instant,
+    /// When everything is to be said again.
+    full_due: Instant,
     /// Both together.
     whole: Statement,
     at: Instant,
@@ -134,7 +137,7 @@ impl Voice {
             ..draft
         };
         let amendment =
-            self.told.as_ref().filter(|told| !told.is_old(now, size)).and_then(|told| told.amend(&statement));
+            self.told.as_ref().filter(|told| now < told.full_due).and_then(|told| told.amend(&statement));
         let whole = statement.clone();
         if let Some(amendment) = amendment {
             statement = amendment;
@@ -148,11 +151,19 @@ impl Voice {
         }
         // Nobody is to speak in step with the others, and nobody later than promised.
         let refresh = refresh.mul_f64(0.75 + 0.25 * self.chance.f64());
+        let full_due = now + self.full_period(size, bytes);
         self.told = Some(match self.told.take().filter(|_| !statement.is_full()) {
             Some(told) => Told { whole: statement.clone().on(&told.full), at: now, refresh, ..told },
-            None => Told { full: whole.clone(), full_bytes: bytes, full_at: now, whole, at: now, refresh },
+            None => Told { full: whole.clone(), full_bytes: bytes, full_due, whole, at: now, refresh },
         });
         Some(statement)
+    }
+
+    /// Until everything is said again, after a full statement of so many bytes: on average as long as the budget of all
+    /// has it, and so uneven that the nodes of a mesh that was started at once do not do it at once for ever.
+    fn full_period(&mut self, size: Size, bytes: usize) -> Duration {
+        let seconds = cost(size, bytes) / FULL_BUDGET * (0.1 + 1.8 * self.chance.f64());
+        Duration::from_secs_f64(seconds.min(FULL_AFTER_S_MAX))
     }
 }
 
@@ -162,27 +173,23 @@ impl Told {
         if self.full_bytes <= SMALL_BYTES || !worth::same_frame(&self.full, now) {
             return None;
         }
-        let is_as = |told: &Statement, link: &LinkReport| {
-            told.links
-                .iter()
-                .any(|known| known.to == link.to && worth::of_links(known, link) == Worth::Nothing)
+        let is_as = |told: &Statement, place: usize, link: &LinkReport| {
+            let known = worth::told_of(told, place, &link.to);
+            known.is_some_and(|known| worth::of_links(known, link) == Worth::Nothing)
         };
-        let differs = |link: &&LinkReport| !is_as(&self.full, link) || !is_as(&self.whole, link);
+        let differs = |(place, link): &(usize, &LinkReport)| {
+            !is_as(&self.full, *place, link) || !is_as(&self.whole, *place, link)
+        };
         let amendment = Statement {
             basis: self.full.sequence,
             zone: String::new(),
             version: String::new(),
             policy_digest: String::new(),
             advertise: None,
-            links: now.links.iter().filter(differs).cloned().collect(),
+            links: now.links.iter().enumerate().filter(differs).map(|(_, link)| link.clone()).collect(),
             ..now.clone()
         };
         (convert::encode(&amendment).len() * 2 <= self.full_bytes).then_some(amendment)
-    }
-
-    fn is_old(&self, now: Instant, size: Size) -> bool {
-        let seconds = cost(size, self.full_bytes) / FULL_BUDGET;
-        now.saturating_duration_since(self.full_at).as_secs_f64() > seconds
     }
 }
 

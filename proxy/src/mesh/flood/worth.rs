@@ -1,7 +1,7 @@
 //! Whether a difference between what was told and how things stand is worth a statement.
 
 use crate::mesh::statement::Statement;
-use ringway_router::LinkReport;
+use ringway_router::{LinkReport, Region};
 
 /// See the module. The greater, the more pressing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,7 +23,7 @@ pub(super) fn of_statements(told: &Statement, now: &Statement) -> Worth {
     if of_node(told) != of_node(now) || !same_frame(told, now) {
         return Worth::Urgent;
     }
-    let links = now.links.iter().map(|link| match told.links.iter().find(|known| known.to == link.to) {
+    let links = now.links.iter().enumerate().map(|(place, link)| match told_of(told, place, &link.to) {
         Some(known) => of_links(known, link),
         None => Worth::Telling,
     });
@@ -32,8 +32,18 @@ pub(super) fn of_statements(told: &Statement, now: &Statement) -> Worth {
 
 /// Whether one can be told as an amendment of the other: what only a full statement can say is the same.
 pub(super) fn same_frame(full: &Statement, now: &Statement) -> bool {
-    let texts = |s: &Statement| (s.zone.clone(), s.version.clone(), s.policy_digest.clone(), s.advertise);
-    texts(full) == texts(now) && full.links.iter().all(|known| now.links.iter().any(|l| l.to == known.to))
+    let same_texts = full.zone == now.zone
+        && full.version == now.version
+        && full.policy_digest == now.policy_digest
+        && full.advertise == now.advertise;
+    let mut links = full.links.iter().enumerate();
+    same_texts && links.all(|(place, known)| told_of(now, place, &known.to).is_some())
+}
+
+/// What a statement says of the link to a region. Mostly it stands in the same place as in the other.
+pub(super) fn told_of<'a>(statement: &'a Statement, place: usize, to: &Region) -> Option<&'a LinkReport> {
+    let there = statement.links.get(place).filter(|link| link.to == *to);
+    there.or_else(|| statement.links.iter().find(|link| link.to == *to))
 }
 
 /// What the differences between two reports of one link are worth.
