@@ -55,6 +55,23 @@ fn show(targets: &[Target]) -> Vec<String> {
 }
 
 #[tokio::test]
+async fn every_node_of_a_service_is_found() {
+    let Some(program) = nsd::program() else { return };
+    let nsd = Nsd::start(&program, ZONE).await;
+    let dns = resolver(&[nsd.address], 2_000);
+    let found = dns.service("_sips._tcp.carrier.example").await.expect("SRV, A, AAAA");
+    let all = ["192.0.2.1:5061", "192.0.2.2:5071", "[2001:db8::1]:5061"];
+    assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>(), all);
+    assert_eq!(dns.service("_ringway._tcp.carrier.example").await, Err(DnsError::Missing));
+    // The host of one of the two records leads in a circle.
+    let found = dns.service("_sip._udp.looped.example.").await.expect("one of the two is good");
+    assert_eq!(found, ["192.0.2.2:5060".parse().expect("an address")]);
+    assert_eq!(dns.addresses("edge1.example").await.expect("A and AAAA").len(), 2);
+    let away = resolver(&["127.0.0.1:9".parse().expect("an address")], 200);
+    assert_eq!(away.service("_sips._tcp.carrier.example").await, Err(DnsError::Away));
+}
+
+#[tokio::test]
 async fn a_domain_becomes_targets_in_order() {
     let Some(program) = nsd::program() else { return };
     let nsd = Nsd::start(&program, ZONE).await;

@@ -218,11 +218,12 @@ impl Flood {
         &self.crowd
     }
 
-    /// Whether this node should have a stream to that one, or does not know it well enough to say no.
+    /// Whether this node should have a stream to that one, or does not know it well enough to say no. To one that flooded,
+    /// it has none for a while.
     #[must_use]
     pub fn wants(&self, node: &NodeId) -> bool {
-        self.ledger.of(node).is_none()
-            || self.wanted.get(&node.region).is_some_and(|wanted| wanted.contains(node))
+        let is_peer = self.wanted.get(&node.region).is_some_and(|wanted| wanted.contains(node));
+        !self.barred.contains_key(node) && (is_peer || self.ledger.of(node).is_none())
     }
 
     /// The certificates that have to go ahead of what these nodes signed, on that stream; they count as sent. `None`

@@ -182,7 +182,7 @@ fn a_liar_a_replay_and_a_flood_hurt_nobody_else() {
     }
     world.run(3.0);
     assert_eq!(world.refused.keys().copied().collect::<Vec<_>>(), ["flood"]);
-    assert_eq!(world.streams_of(liar), 0, "nobody listens to it any more");
+    assert_eq!(world.listeners(liar), 0, "nobody listens to it any more");
     let id = world.nodes[liar].id.clone();
     let differ: Vec<String> = checks::differences(&world);
     let of_others = differ.iter().filter(|line| !line.contains(&id.to_string()));

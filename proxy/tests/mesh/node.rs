@@ -2,6 +2,10 @@
 //! model of what its probes find.
 
 use crate::network::Network;
+use nix::sys::{
+    resource::{UsageWho, getrusage},
+    time::{TimeVal, TimeValLike as _},
+};
 use ringway_node::identity::{Authority, Identity};
 use ringway_proxy::mesh::{
     flood::{Flood, Input, Output},
@@ -98,9 +102,9 @@ impl Node {
 
     /// What the flood says to do about what happened, as far as it is about streams; the router is told the rest.
     pub(crate) fn handle(&mut self, now: Instant, now_us: u64, input: Input) -> Vec<Output> {
-        let began = wall();
+        let began = spent();
         self.flood.handle(now, input);
-        self.spent += wall() - began;
+        self.spent += spent().saturating_sub(began);
         let mut outputs = Vec::new();
         let time = Time::from_micros(self.unix_us(now_us));
         while let Some(output) = self.flood.poll() {
@@ -219,7 +223,9 @@ fn unix_us(now_us: u64, skew_us: i64) -> u64 {
     (UNIX_US + now_us).saturating_add_signed(skew_us)
 }
 
-#[expect(clippy::disallowed_methods, reason = "what it costs is printed, and decides nothing")]
-fn wall() -> Instant {
-    Instant::now()
+/// What this thread has taken of the processor; it is printed, and decides nothing.
+fn spent() -> Duration {
+    let usage = getrusage(UsageWho::RUSAGE_THREAD).expect("Linux tells");
+    let micros = |time: TimeVal| Duration::from_micros(u64::try_from(time.num_microseconds()).unwrap_or(0));
+    micros(usage.user_time()) + micros(usage.system_time())
 }

@@ -188,6 +188,11 @@ impl World {
         self.ends[node].len()
     }
 
+    /// How many nodes hold a stream to this one.
+    pub(crate) fn listeners(&self, node: usize) -> usize {
+        (0..self.nodes.len()).filter(|other| *other != node && self.is_joined(*other, node)).count()
+    }
+
     /// The weather has changed: those whose links it is find out.
     pub(crate) fn feel(&mut self, regions: &[usize]) {
         for number in 0..self.nodes.len() {

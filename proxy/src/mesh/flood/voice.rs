@@ -36,7 +36,7 @@ const BURST_BYTES: f64 = 6_000.0;
 /// What a node may owe for urgent words; beyond that they wait like the others.
 const DEBT_BYTES: f64 = 12_000.0;
 /// A full statement that is no longer is said rather than an amendment: nothing is saved by less.
-const SMALL_BYTES: usize = 1_200;
+const SMALL_BYTES: usize = 600;
 /// What an amendment without links takes.
 const AMENDMENT_BYTES: usize = 120;
 /// What all may spend on saying everything again, for what is not worth a word by itself.
