@@ -45,7 +45,7 @@ pub(crate) struct Climate {
     pub(crate) regions: f64,
     /// A fault takes each other link of the region with it, with a probability between these.
     pub(crate) company: (f64, f64),
-    /// Of all faults, those that are on one direction only.
+    /// Of all faults but cuts, those that are on one direction only.
     pub(crate) one_way: f64,
 }
 
@@ -92,6 +92,27 @@ pub(crate) fn forecast(atlas: &Atlas, climate: &Climate, seed: u64, hours: f64) 
 }
 
 impl Climate {
+    /// All rates so many times as high.
+    pub(crate) fn times(self, factor: f64) -> Self {
+        self.map(|_, rate| rate * factor)
+    }
+
+    /// Nothing but this kind.
+    pub(crate) fn only(self, kind: Kind) -> Self {
+        self.map(|other, rate| if other == kind { rate } else { 0.0 })
+    }
+
+    fn map(self, new: impl Fn(Kind, f64) -> f64) -> Self {
+        Self {
+            bursts: new(Kind::Burst, self.bursts),
+            brownouts: new(Kind::Brownout, self.brownouts),
+            cuts: new(Kind::Cut, self.cuts),
+            flaps: new(Kind::Flap, self.flaps),
+            regions: new(Kind::Region, self.regions),
+            ..self
+        }
+    }
+
     fn rate(&self, kind: Kind) -> f64 {
         match kind {
             Kind::Burst => self.bursts,
@@ -125,7 +146,9 @@ impl Fault {
             ),
         };
         let out = chance.happens(0.5);
-        let ways = if chance.happens(climate.one_way) { (out, !out) } else { (true, true) };
+        // A call over a link that answers in one direction only is dead: SIP answers go back the way requests came.
+        let whole = matches!(kind, Kind::Cut | Kind::Flap);
+        let ways = if chance.happens(climate.one_way) && !whole { (out, !out) } else { (true, true) };
         Self { kind, at_ms, lasts_ms: lasts_s * 1_000.0, loss, added_ms, ways }
     }
 

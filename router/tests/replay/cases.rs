@@ -4,7 +4,7 @@
 use super::alone::World;
 use crate::atlas::{
     Atlas,
-    weather::{BAD_DAY, Climate, Kind, Spell, forecast},
+    weather::{BAD_DAY, Kind, Spell, forecast},
 };
 
 /// The home is us-west-2, region 0.
@@ -37,7 +37,7 @@ const BACK_S: u64 = 20;
 /// The longest holds of both: 32 times 5 s.
 const BACK_DAMPED_S: u64 = 345;
 
-pub(crate) const CASES: [Case; 10] = [
+pub(crate) const CASES: [Case; 11] = [
     Case {
         name: "a cut",
         weather: |atlas, _| both(atlas, Kind::Cut, 5, 15, 1.0, 0.0),
@@ -69,6 +69,14 @@ pub(crate) const CASES: [Case; 10] = [
         healed_s: 20,
         back_s: 0,
         changes_max: Some(0),
+    },
+    Case {
+        name: "a cut on the way back only",
+        weather: |atlas, _| vec![spell(Kind::Cut, atlas.link(VIRGINIA, 0), 5, 20, 1.0, 0.0)],
+        script: &[],
+        healed_s: 20,
+        back_s: BACK_S,
+        changes_max: None,
     },
     Case {
         name: "a flapping link",
@@ -137,16 +145,7 @@ pub(crate) const CASES: [Case; 10] = [
 pub(crate) const STORM: Case = Case {
     name: "a storm",
     weather: |atlas, seed| {
-        let of = |rate: f64| 10.0 * rate;
-        let climate = Climate {
-            bursts: of(BAD_DAY.bursts),
-            brownouts: of(BAD_DAY.brownouts),
-            cuts: of(BAD_DAY.cuts),
-            flaps: of(BAD_DAY.flaps),
-            regions: of(BAD_DAY.regions),
-            ..BAD_DAY
-        };
-        let mut spells = forecast(atlas, &climate, seed, 120.0 / 3_600.0);
+        let mut spells = forecast(atlas, &BAD_DAY.times(10.0), seed, 120.0 / 3_600.0);
         // What would last longer ends with the storm.
         spells.retain(|spell| spell.from_ms < 120_000.0);
         spells.iter_mut().for_each(|spell| spell.until_ms = spell.until_ms.min(120_000.0));

@@ -26,7 +26,7 @@ pub(crate) struct Tape {
 }
 
 /// What a tape amounts to.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Total {
     pub(crate) r_sum: f64,
     pub(crate) windows: u64,
