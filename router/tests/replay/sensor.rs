@@ -33,6 +33,8 @@ pub(crate) struct Sensor {
     missed: u32,
     answered: u32,
     rtts: VecDeque<f64>,
+    /// The same, by size.
+    sorted: Vec<f64>,
     jitter_ms: f64,
     loss: LossEstimate,
     loss_back: LossEstimate,
@@ -79,6 +81,7 @@ impl Sensor {
             missed: 0,
             answered: 0,
             rtts: VecDeque::new(),
+            sorted: Vec::new(),
             jitter_ms: 0.0,
             loss: LossEstimate::new(Time::default()),
             loss_back: LossEstimate::new(Time::default()),
@@ -178,10 +181,7 @@ impl Sensor {
                 if let Some(last_ms) = self.rtts.back() {
                     self.jitter_ms += ((rtt_ms - last_ms).abs() / 2.0 - self.jitter_ms) / 16.0;
                 }
-                self.rtts.push_back(rtt_ms);
-                if self.rtts.len() > RTT_WINDOW {
-                    self.rtts.pop_front();
-                }
+                self.keep(rtt_ms);
             }
             What::Late => self.miss(fate.at_ms),
             What::Lost { there } => {
@@ -223,13 +223,21 @@ impl Sensor {
             || moved(self.quantiles().1, self.told.delay_ms, 10.0, 0.1)
     }
 
+    fn keep(&mut self, rtt_ms: f64) {
+        let place = |sorted: &[f64], ms: f64| sorted.partition_point(|known| *known < ms);
+        if self.rtts.len() == RTT_WINDOW
+            && let Some(oldest_ms) = self.rtts.pop_front()
+        {
+            self.sorted.remove(place(&self.sorted, oldest_ms));
+        }
+        self.rtts.push_back(rtt_ms);
+        self.sorted.insert(place(&self.sorted, rtt_ms), rtt_ms);
+    }
+
     /// Median and 95th percentile of the last round trips.
     fn quantiles(&self) -> (f64, f64) {
-        let mut sorted: Vec<f64> = self.rtts.iter().copied().collect();
-        sorted.sort_by(f64::total_cmp);
-        let rank = |percent: usize| {
-            sorted.get((sorted.len() * percent).div_ceil(100).saturating_sub(1)).copied().unwrap_or_default()
-        };
-        (rank(50), rank(95))
+        let rank = |percent: usize| (self.sorted.len() * percent).div_ceil(100).saturating_sub(1);
+        let of = |percent| self.sorted.get(rank(percent)).copied().unwrap_or_default();
+        (of(50), of(95))
     }
 }
