@@ -24,7 +24,7 @@ pub(crate) struct Constraints<'a> {
 /// What the rules add to the score of a path.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Terms {
-    /// Points of R, the sum of what each rule gives, [`link_r`](Constraints::link_r) of every link included.
+    /// Points of R, the sum of what each rule gives, [`links_r`](Constraints::links_r) of every link included.
     pub(crate) total_r: f64,
     /// Whether a rule pins calls to exactly this path.
     pub(crate) pinned: bool,
@@ -99,9 +99,8 @@ impl<'a> Constraints<'a> {
         self.of_links.iter().copied().find(|rule| any(&rule.action.forbid_links, from, to))
     }
 
-    /// What the rules and the cost of traffic add to a path for each time that it uses this link, points of R; mostly
-    /// below zero. What a rule says of a relay by `bias` counts for the link that leads to the relay, and what it says of
-    /// `direct` for the link that is the direct path.
+    /// One of [`links_r`](Self::links_r), worked out the plain way.
+    #[cfg(test)]
     pub(crate) fn link_r(&self, from: &Region, to: &Region) -> f64 {
         let of_rules: f64 = self
             .of_links
@@ -111,8 +110,10 @@ impl<'a> Constraints<'a> {
         of_rules - if self.cost_r > 0.0 { self.cost_r * self.usd_per_gb(from, to) } else { 0.0 }
     }
 
-    /// [`link_r`](Self::link_r) of every link between these regions, row by row, `None` where the link is forbidden.
-    /// Empty when no rule speaks of links. Matches every name once and not once a link.
+    /// What the rules and the cost of traffic add to a path for each time that it uses a link, points of R, mostly below
+    /// zero: for every link between these regions, row by row, `None` where the link is forbidden. Empty when no rule
+    /// speaks of links. What a rule says of a relay by `bias` counts for the link that leads to the relay, and what it
+    /// says of `direct` for the link that is the direct path. Matches every name once and not once a link.
     pub(crate) fn links_r(&self, regions: &[&Region]) -> Vec<Option<f64>> {
         if !self.speaks_of_links() {
             return Vec::new();

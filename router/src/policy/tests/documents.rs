@@ -79,18 +79,6 @@ impl Claim {
 
     /// What becomes of the call under a policy, in the words of the claims.
     fn play(&self, policy: &Policy) -> String {
-        let slice = policy.slice_of(&self.traffic);
-        let constraints = policy.between(&self.from, &self.to, Occasion { slice: &slice, at: self.at });
-        let word = |word: Result<String, serde_json::Error>| word.unwrap().trim_matches('"').to_owned();
-        match self.result.split_once(' ') {
-            Some(("protect", _)) => {
-                return format!("protect {}", word(serde_json::to_string(&constraints.protect())));
-            }
-            Some(("objective", _)) => {
-                return format!("objective {}", word(serde_json::to_string(&constraints.objective())));
-            }
-            Some(_) | None => {}
-        }
         let mut router = Router::new(self.from.clone(), Settings::default());
         let regions: BTreeSet<Region> =
             DELAYS_MS.iter().flat_map(|(a, b, _)| [region(a), region(b)]).collect();
@@ -103,8 +91,11 @@ impl Claim {
         router.handle(self.at, Input::Policy(policy.clone().into()));
         router.handle(self.at, Input::Regions(regions));
         let table = router.table();
-        let path = table.route(&self.to, &self.traffic).unwrap().path();
-        path.map_or_else(|| "refused".to_owned(), |path| path.detour().to_string())
+        let route = table.route(&self.to, &self.traffic).unwrap();
+        if self.result.starts_with("protect ") {
+            return format!("protect {}", serde_json::to_string(&route.protect).unwrap().trim_matches('"'));
+        }
+        route.path().map_or_else(|| "refused".to_owned(), |path| path.detour().to_string())
     }
 
     fn link(&self, from: &Region, to: &Region) -> LinkReport {
