@@ -27,6 +27,9 @@ use tonic::{
 /// Between two signs of life on a quiet connection. etcd closes connections that are asked more often than every 5 s.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
+/// The history in one answer: a hundred documents, each as large as etcd takes one.
+const ANSWER_BYTES_MAX: usize = 160 << 20;
+
 pub(super) struct Client {
     members: Vec<(String, Channel)>,
     /// The member that answered last.
@@ -66,11 +69,11 @@ impl Client {
     }
 
     pub(super) async fn range(&self, question: RangeRequest) -> Result<RangeResponse, StoreError> {
-        self.ask(question, |channel, request| async move { KvClient::new(channel).range(request).await }).await
+        self.ask(question, |channel, request| async move { kv(channel).range(request).await }).await
     }
 
     pub(super) async fn txn(&self, question: TxnRequest) -> Result<TxnResponse, StoreError> {
-        self.ask(question, |channel, request| async move { KvClient::new(channel).txn(request).await }).await
+        self.ask(question, |channel, request| async move { kv(channel).txn(request).await }).await
     }
 
     pub(super) async fn watch(&self, key: Vec<u8>, from_revision: i64) -> Result<Watching, StoreError> {
@@ -141,8 +144,7 @@ impl Client {
                 request.metadata_mut().insert("token", token);
             }
             match in_time(self.timeout, call(channel.clone(), request)).await {
-                // Tokens end, also when the member is restarted.
-                Err(status) if status.code() == Code::Unauthenticated && self.login.is_some() && !fresh => {
+                Err(status) if is_token_stale(&status) && self.login.is_some() && !fresh => {
                     *self.token.lock().unwrap_or_else(PoisonError::into_inner) = None;
                 }
                 answer => return answer,
@@ -185,6 +187,15 @@ impl Watching {
         };
         Ok(answer.events.into_iter().filter_map(present).collect())
     }
+}
+
+fn kv(channel: Channel) -> KvClient<Channel> {
+    KvClient::new(channel).max_decoding_message_size(ANSWER_BYTES_MAX)
+}
+
+/// Whether logging in again may help: tokens end, also when the member is restarted, or when users were changed.
+fn is_token_stale(status: &Status) -> bool {
+    status.code() == Code::Unauthenticated || status.message().contains("revision of auth store is old")
 }
 
 async fn in_time<A>(
