@@ -11,6 +11,10 @@ use std::net::SocketAddr;
 use tokio_stream::iter;
 use tonic::{Request, Response, Status as Refusal};
 
+pub(super) async fn get(desk: &Desk) -> Answer<wire::Policy> {
+    Ok(Response::new(desk.ask(|control| convert::policy(control.policy())).await?))
+}
+
 pub(super) async fn check(desk: &Desk, request: Request<wire::CheckPolicyRequest>) -> Answer<wire::PolicyVerdict> {
     let document = request.into_inner().document;
     let verdict = desk.ask(move |control| match ringway_router::Policy::parse(&document) {
