@@ -56,9 +56,12 @@ pub(crate) enum Verb {
     /// Nodes of the mesh
     #[command(subcommand)]
     Node(List),
-    /// Links between regions, as measured
+    /// Links between regions, as measured, and whether paths may use them
     #[command(subcommand)]
-    Link(List),
+    Link(Link),
+    /// Regions of the mesh, and whether they take new calls
+    #[command(subcommand)]
+    Region(Region),
     /// Routes of a node's region
     #[command(subcommand)]
     Route(Route),
@@ -68,6 +71,12 @@ pub(crate) enum Verb {
     /// The route policy
     #[command(subcommand)]
     Policy(Policy),
+    /// What was ordered by hand: links off, regions drained, routes pinned
+    #[command(subcommand)]
+    Override(Override),
+    /// Who changed what on a node by hand, refusals included
+    #[command(subcommand)]
+    Audit(Audit),
 }
 
 #[derive(Debug, Subcommand)]
@@ -85,7 +94,105 @@ pub(crate) enum Registration {
 #[derive(Debug, Subcommand)]
 pub(crate) enum List {
     /// All of them
+    List {
+        #[command(flatten)]
+        target: Target,
+        /// The present, then every change, until Ctrl-C
+        #[arg(long)]
+        watch: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Link {
+    /// All of them
+    List {
+        #[command(flatten)]
+        target: Target,
+        /// The present, then every change, until Ctrl-C
+        #[arg(long)]
+        watch: bool,
+    },
+    /// No path may use the link from one region to another, in the whole mesh
+    Disable {
+        /// Region where it starts
+        from: String,
+        /// Region where it leads
+        to: String,
+        /// The link back as well
+        #[arg(long)]
+        both_ways: bool,
+        #[command(flatten)]
+        order: Order,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Take that back, whichever node was asked
+    Enable {
+        /// Region where it starts
+        from: String,
+        /// Region where it leads
+        to: String,
+        /// The link back as well
+        #[arg(long)]
+        both_ways: bool,
+        #[command(flatten)]
+        target: Target,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Region {
+    /// All of them
     List(Target),
+    /// No new call goes to the region or over it; calls in progress go on
+    Drain {
+        /// The region
+        region: String,
+        #[command(flatten)]
+        order: Order,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Take that back, whichever node was asked
+    Undrain {
+        /// The region
+        region: String,
+        #[command(flatten)]
+        target: Target,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Override {
+    /// All that are in force in the mesh
+    List(Target),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Audit {
+    /// The last entries, the oldest first
+    List {
+        #[command(flatten)]
+        target: Target,
+        /// So many, 1,000 at most
+        #[arg(long, default_value_t = 1_000, value_name = "COUNT")]
+        last: u32,
+        /// The present, then every entry, until Ctrl-C
+        #[arg(long)]
+        watch: bool,
+    },
+}
+
+/// How long, and why.
+#[derive(Debug, Args)]
+pub(crate) struct Order {
+    /// Ends by itself after so long: 90s, 30m, 2h, 1d
+    #[arg(long = "for", value_name = "TIME", value_parser = crate::verbs::duration)]
+    pub(crate) lasts: Option<std::time::Duration>,
+    /// The reason, for whoever looks later
+    #[arg(long, default_value = "", value_name = "TEXT")]
+    pub(crate) why: String,
 }
 
 #[derive(Debug, Subcommand)]
@@ -107,6 +214,48 @@ pub(crate) enum Route {
         /// Traffic class
         #[arg(long, default_value = "voice")]
         class: String,
+        /// The decision that was in force then, from the node's record: 10:31:07 today (UTC), or a full RFC 3339 time
+        #[arg(long, value_name = "TIME")]
+        at: Option<String>,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// How the path from one region to another has changed, from the node's record
+    History {
+        /// Source region
+        from: String,
+        /// Destination region
+        to: String,
+        /// Not before then: a time as for explain --at
+        #[arg(long, value_name = "TIME")]
+        since: Option<String>,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Calls from one region to another take this path while it is up
+    #[command(group(clap::ArgGroup::new("path").required(true).args(["via", "direct"])))]
+    Pin {
+        /// Source region
+        from: String,
+        /// Destination region
+        to: String,
+        /// One relay region, or two with a comma
+        #[arg(long, value_name = "REGION", value_delimiter = ',')]
+        via: Vec<String>,
+        /// No relay
+        #[arg(long)]
+        direct: bool,
+        #[command(flatten)]
+        order: Order,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Take that back, whichever node was asked
+    Unpin {
+        /// Source region
+        from: String,
+        /// Destination region
+        to: String,
         #[command(flatten)]
         target: Target,
     },
@@ -180,6 +329,25 @@ pub(crate) struct Target {
     /// For programs: one JSON value
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) papers: Papers,
+}
+
+/// What an admin API with TLS wants to see. With any of these the address is taken for https.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Papers {
+    /// The authority that signed the node's admin certificate, PEM
+    #[arg(long, env = "RINGWAY_TLS_CA", value_name = "FILE")]
+    pub(crate) tls_ca: Option<PathBuf>,
+    /// The operator's certificate, PEM
+    #[arg(long, env = "RINGWAY_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// Its key, PEM
+    #[arg(long, env = "RINGWAY_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// The name in the node's certificate, when it is not the host of the address
+    #[arg(long, env = "RINGWAY_TLS_NAME", value_name = "NAME")]
+    pub(crate) tls_name: Option<String>,
 }
 
 /// Several nodes: a file is kept on each.
@@ -197,4 +365,6 @@ pub(crate) struct Targets {
     /// For programs: one JSON value
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) papers: Papers,
 }

@@ -5,7 +5,7 @@ use ringway_node::{
     dns::Dns,
 };
 use ringway_proxy::{
-    config::{Admin, Dial, Edge, Mesh, Overload, PolicySection, Registrar, Sip, TlsSection},
+    config::{Admin, Dial, Edge, Mesh, Overload, PolicySection, Record, Registrar, Sip, TlsSection},
     service,
 };
 use ringway_router::Settings;
@@ -37,6 +37,8 @@ pub(crate) struct File {
     #[serde(default)]
     policy: PolicySection,
     #[serde(default)]
+    record: Record,
+    #[serde(default)]
     dns: Dns,
 }
 
@@ -51,6 +53,8 @@ impl File {
         for path in [&mut this.mesh.certificate, &mut this.mesh.key, &mut this.mesh.authority]
             .into_iter()
             .chain(this.policy.paths_mut())
+            .chain(&mut this.record.folder)
+            .chain(this.admin.paths_mut())
             .chain(this.sip.tls.iter_mut().flat_map(TlsSection::paths_mut))
         {
             *path = folder.join(&*path);
@@ -76,6 +80,7 @@ impl File {
             registrar,
             router,
             policy,
+            record,
             dns,
         } = self;
         service::Config {
@@ -90,6 +95,7 @@ impl File {
             registrar,
             router,
             policy,
+            record,
             dns,
         }
     }

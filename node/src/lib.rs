@@ -9,5 +9,6 @@ pub mod http;
 pub mod identity;
 pub mod log;
 pub mod mac;
+pub mod operator;
 pub mod phase;
 pub mod tls;

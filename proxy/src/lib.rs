@@ -10,6 +10,7 @@ pub mod mesh;
 pub mod metrics;
 pub mod policy;
 pub mod probe;
+pub mod record;
 pub mod service;
 pub mod streams;
 pub mod worker;

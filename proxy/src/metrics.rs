@@ -51,6 +51,10 @@ pub struct Metrics {
     pub nodes_live: IntGauge,
     /// Streams to other nodes.
     pub streams_open: IntGauge,
+    /// Orders by hand that are in force.
+    pub overrides_active: IntGauge,
+    /// What the record had no room for.
+    pub record_dropped: IntCounter,
     /// Bindings that have not ended, by the region that owns them.
     pub registrations_active: IntGaugeVec,
     /// 1: the link carries; 0: it does not.
@@ -131,6 +135,8 @@ impl Metrics {
             )?,
             nodes_live: gauge(r, "nodes_live", "Nodes that are heard of, this one included")?,
             streams_open: gauge(r, "mesh_streams_open", "Streams to other nodes")?,
+            overrides_active: gauge(r, "overrides_active", "Orders by hand that are in force")?,
+            record_dropped: counter(r, "record_dropped_total", "Entries that the record had no room for")?,
             registrations_active: int_gauges(r, "registrations_active", "Live bindings", &["region"])?,
             link_up: int_gauges(r, "link_up", "1 while the link carries", &["from", "to"])?,
             link_rtt: gauges(r, "link_rtt_seconds", "Median round trip", &["from", "to"])?,

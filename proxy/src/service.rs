@@ -1,10 +1,11 @@
 //! The proxy role of a node: binds everything, starts everything, and ends when anything fails for good.
 
 mod bind;
+mod books;
 
 use crate::{
     admin,
-    config::{Admin, Dial, Edge, Mesh, Overload, PolicySection, Registrar, Sip, StoreKind},
+    config::{Admin, Dial, Edge, Mesh, Overload, PolicySection, Record, Registrar, Sip, StoreKind},
     control::{self, ActivePolicy, Control, Facts, Handle, NotApplied},
     core::{
         Proxy,
@@ -22,6 +23,7 @@ use crate::{
     worker,
 };
 use bind::Listeners;
+use books::Books;
 use ringway_node::{
     chance,
     clock::Clock,
@@ -63,6 +65,8 @@ pub struct Config {
     pub router: Settings,
     /// `[policy]`
     pub policy: PolicySection,
+    /// `[record]`
+    pub record: Record,
     /// `[dns]`
     pub dns: Dns,
 }
@@ -126,7 +130,7 @@ pub fn check(config: &Config, clock: Clock) -> Result<(), ServiceError> {
 /// # Errors
 /// When it cannot start, or one of its parts fails for good.
 pub async fn run(config: Config, clock: Clock, life: Life) -> Result<(), ServiceError> {
-    let Prepared { facts, site, policy, store, resolver, tls } = prepare(&config, clock)?;
+    let Prepared { facts, site, policy, store, resolver, tls, door } = prepare(&config, clock)?;
     let listeners = Listeners::bind(&config, tls).await?;
     let of_seeds = resolver.clone();
     let patience = config.mesh.node_expiry();
@@ -142,7 +146,11 @@ pub async fn run(config: Config, clock: Clock, life: Life) -> Result<(), Service
     let (roster, roster_seen) = watch::channel(Arc::new(Roster::default()));
     let (ready, ready_seen) = watch::channel(false);
     let registry = handle.metrics().registry().clone();
-    let control = Control::new(facts.clone(), config.router.clone(), policy, handle.clone(), announcements);
+    let Books { orders, recorder, reader, audit } =
+        Books::open(&config, handle.metrics().record_dropped.clone())?;
+    let settings = config.router.clone();
+    let control =
+        Control::new(facts.clone(), settings, policy, handle.clone(), announcements, orders, recorder);
 
     let mut parts: JoinSet<Result<(), ServiceError>> = JoinSet::new();
     let phase = life.watch();
@@ -165,7 +173,7 @@ pub async fn run(config: Config, clock: Clock, life: Life) -> Result<(), Service
     part(&mut parts, async move {
         server::serve(listeners.mesh, &identity, authority, mesh_handle, patience).await
     });
-    part(&mut parts, admin::serve(listeners.admin, handle.clone()));
+    part(&mut parts, admin::serve(listeners.admin, handle.clone(), door, audit, reader));
     let Mesh { seeds, discover, .. } = config.mesh.clone();
     tokio::spawn(Seeds { dialer, seeds, discover, resolver: of_seeds }.keep());
     tokio::spawn(policy::follow(handle.clone(), config.policy.file));
@@ -204,6 +212,7 @@ struct Prepared {
     policy: ActivePolicy,
     store: Store,
     tls: Option<Tls>,
+    door: admin::Door,
 }
 
 fn prepare(config: &Config, clock: Clock) -> Result<Prepared, ServiceError> {
@@ -212,6 +221,7 @@ fn prepare(config: &Config, clock: Clock) -> Result<Prepared, ServiceError> {
     config.sip.check().map_err(unsound)?;
     config.overload.check().map_err(unsound)?;
     config.admin.check().map_err(unsound)?;
+    config.record.check().map_err(unsound)?;
     config.dns.check().map_err(unsound)?;
     config.registrar.check().map_err(unsound)?;
     let own = own_id(&config.node)?;
@@ -264,7 +274,8 @@ fn prepare(config: &Config, clock: Clock) -> Result<Prepared, ServiceError> {
         advertise: config.mesh.advertise,
     };
     let resolver = resolver(&config.dns)?;
-    Ok(Prepared { resolver, facts, site, policy, store, tls })
+    let door = admin::Door::load(&config.admin, &config.node.mesh_domain).map_err(unsound)?;
+    Ok(Prepared { resolver, facts, site, policy, store, tls, door })
 }
 
 /// The policy that this node goes by until its store says otherwise.

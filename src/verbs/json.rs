@@ -1,8 +1,9 @@
 //! What programs read: the wire types with their field names, paths as lists. One value a call, one line a change.
 
 use ringway_proto::admin::{
-    Candidate, Explanation, Link, Node, Policy, PolicyPlan, PolicyRecord, PolicyShift, PolicyStatus,
-    PolicyVerdict, Registration, Route, RouteChange, Status,
+    AuditEntry, Candidate, Explanation, Link, LinkName, Node, Override, Pin, Policy, PolicyPlan, PolicyRecord,
+    PolicyShift, PolicyStatus, PolicyVerdict, RegionState, Registration, Route, RouteChange, Status,
+    subject::Subject,
 };
 use serde_json::{Value, json};
 
@@ -14,6 +15,15 @@ pub(super) fn print(value: &Value) {
 /// Prints one value in one line, for a stream of them.
 pub(super) fn print_line(value: &Value) {
     println!("{value}");
+}
+
+/// The present is complete; what follows are changes.
+pub(super) fn print_marker(json: bool) {
+    if json {
+        print_line(&json!({"marker": true}));
+    } else {
+        println!("-- this is the present; changes follow --");
+    }
 }
 
 pub(super) fn status(status: &Status) -> Value {
@@ -151,5 +161,33 @@ fn candidate(candidate: &Candidate) -> Value {
         "path": candidate.path, "verdict": candidate.verdict, "delay_ms": candidate.delay_ms,
         "loss": candidate.loss, "r": candidate.r, "r_smoothed": candidate.r_smoothed,
         "mos": candidate.mos, "terms": candidate.terms, "score": candidate.score, "note": candidate.note,
+    })
+}
+
+pub(super) fn order(order: &Override) -> Value {
+    let subject = order.subject.as_ref().and_then(|subject| subject.subject.as_ref());
+    let subject = match subject {
+        Some(Subject::Link(LinkName { from, to })) => json!({"link": {"from": from, "to": to}}),
+        Some(Subject::Region(region)) => json!({"region": region}),
+        Some(Subject::Route(Pin { path })) => json!({"route": path}),
+        None => Value::Null,
+    };
+    json!({
+        "subject": subject, "given_us": order.given_us, "until_us": order.until_us, "by": order.by,
+        "why": order.why, "held_by": order.held_by,
+    })
+}
+
+pub(super) fn region(region: &RegionState) -> Value {
+    json!({
+        "region": region.region, "nodes_live": region.nodes_live, "nodes_draining": region.nodes_draining,
+        "drain": region.drain.as_ref().map(order),
+    })
+}
+
+pub(super) fn audit(entry: &AuditEntry) -> Value {
+    json!({
+        "at_us": entry.at_us, "who": entry.who, "role": entry.role, "from": entry.from, "what": entry.what,
+        "result": entry.result,
     })
 }

@@ -6,7 +6,7 @@ use super::{
     time::span,
 };
 use crate::cli::Target;
-use ringway_proto::admin::ListLinksRequest;
+use ringway_proto::admin::{Link, LinkName, ListLinksRequest, WatchLinksRequest, link_event::Event};
 
 pub(super) async fn list(target: &Target) -> Result<(), VerbError> {
     let mut desk = Desk::at(target).await?;
@@ -55,4 +55,33 @@ pub(super) async fn list(target: &Target) -> Result<(), VerbError> {
     }
     print!("{}", table.render());
     Ok(())
+}
+
+pub(super) async fn watch(target: &Target) -> Result<(), VerbError> {
+    let mut desk = Desk::at(target).await?;
+    let refused = desk.refused();
+    let mut events = desk.client.watch_links(WatchLinksRequest {}).await.map_err(&refused)?.into_inner();
+    while let Some(event) = events.message().await.map_err(&refused)? {
+        match event.event {
+            Some(Event::Present(link) | Event::Changed(link)) if target.json => {
+                json::print_line(&json::link(&link));
+            }
+            Some(Event::Present(link) | Event::Changed(link)) => println!("{}", line(&link)),
+            Some(Event::Gone(LinkName { from, to })) if target.json => {
+                json::print_line(&serde_json::json!({"gone": {"from": from, "to": to}}));
+            }
+            Some(Event::Gone(LinkName { from, to })) => println!("{from} > {to}  gone"),
+            Some(Event::Marker(_)) => json::print_marker(target.json),
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+fn line(link: &Link) -> String {
+    let Link { from, to, standing, rtt_ms, loss, jitter_ms, .. } = link;
+    format!(
+        "{from} > {to}  {standing}, RTT {rtt_ms:.1} ms, jitter {jitter_ms:.1} ms, loss {:.1} %",
+        loss * 100.0
+    )
 }

@@ -1,8 +1,11 @@
 //! The operators' verbs: a gRPC client and nothing else. What a verb prints, it was told by the node.
 
+mod audit;
 mod json;
 mod link;
 mod node;
+mod order;
+mod papers;
 mod policy;
 mod registration;
 mod route;
@@ -10,7 +13,9 @@ mod status;
 mod table;
 mod time;
 
-use crate::cli::{List, Registration, Target, Verb};
+pub(crate) use time::duration;
+
+use crate::cli::{Audit, Link, List, Override, Papers, Region, Registration, Target, Verb};
 use ringway_proto::admin::admin_client::AdminClient;
 use std::{io, path::PathBuf, time::Duration};
 use tonic::transport::{Channel, Endpoint};
@@ -33,6 +38,9 @@ pub(crate) enum VerbError {
     /// The file cannot be read.
     #[error("{}: {source}", file.display())]
     File { file: PathBuf, source: io::Error },
+    /// The time is none.
+    #[error("{text}: {why}")]
+    Time { text: String, why: String },
     /// The document is no policy.
     #[error("{}: {why}", file.display())]
     BadPolicy { file: PathBuf, why: String },
@@ -51,8 +59,22 @@ pub(crate) enum VerbError {
 pub(crate) async fn run(verb: Verb) -> Result<(), VerbError> {
     match verb {
         Verb::Status(target) => status::show(&target).await,
-        Verb::Node(List::List(target)) => node::list(&target).await,
-        Verb::Link(List::List(target)) => link::list(&target).await,
+        Verb::Node(List::List { target, watch: false }) => node::list(&target).await,
+        Verb::Node(List::List { target, watch: true }) => node::watch(&target).await,
+        Verb::Link(Link::List { target, watch: false }) => link::list(&target).await,
+        Verb::Link(Link::List { target, watch: true }) => link::watch(&target).await,
+        Verb::Link(Link::Disable { from, to, both_ways, order, target }) => {
+            order::disable(from, to, both_ways, &order, &target).await
+        }
+        Verb::Link(Link::Enable { from, to, both_ways, target }) => {
+            order::enable(from, to, both_ways, &target).await
+        }
+        Verb::Region(Region::List(target)) => order::regions(&target).await,
+        Verb::Region(Region::Drain { region, order, target }) => order::drain(region, &order, &target).await,
+        Verb::Region(Region::Undrain { region, target }) => order::undrain(region, &target).await,
+        Verb::Override(Override::List(target)) => order::list(&target).await,
+        Verb::Audit(Audit::List { target, last, watch: false }) => audit::list(&target, last).await,
+        Verb::Audit(Audit::List { target, watch: true, .. }) => audit::watch(&target).await,
         Verb::Route(verb) => route::run(verb).await,
         Verb::Registration(Registration::List { target, aor }) => registration::list(&target, aor).await,
         Verb::Policy(verb) => policy::run(verb).await,
@@ -67,25 +89,29 @@ struct Desk {
 
 impl Desk {
     async fn at(target: &Target) -> Result<Self, VerbError> {
-        Self::open(&target.address).await
+        Self::open(&target.address, &target.papers).await
     }
 
-    async fn open(address: &str) -> Result<Self, VerbError> {
-        let full = if address.contains("://") { address.to_owned() } else { format!("http://{address}") };
-        let endpoint = Endpoint::from_shared(full)
+    async fn open(address: &str, papers: &Papers) -> Result<Self, VerbError> {
+        let full = papers::url(address, papers);
+        let secure = full.starts_with("https://");
+        let mut endpoint = Endpoint::from_shared(full)
             .map_err(|_| VerbError::Address { address: address.to_owned() })?
             .connect_timeout(PATIENCE);
-        let channel = endpoint.connect().await.map_err(|error| {
-            let cause =
-                std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
-            VerbError::Away { address: address.to_owned(), why: cause }
-        })?;
+        let away = |error: tonic::transport::Error| VerbError::Away {
+            address: address.to_owned(),
+            why: papers::causes(&error),
+        };
+        if secure {
+            endpoint = endpoint.tls_config(papers::tls(papers)?).map_err(away)?;
+        }
+        let channel = endpoint.connect().await.map_err(away)?;
         Ok(Self { address: address.to_owned(), client: AdminClient::new(channel) })
     }
 
     fn refused(&self) -> impl Fn(tonic::Status) -> VerbError + use<> {
         let address = self.address.clone();
-        move |status| VerbError::Refused { address: address.clone(), why: status.message().to_owned() }
+        move |status| VerbError::Refused { address: address.clone(), why: papers::told(&status) }
     }
 }
 

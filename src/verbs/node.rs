@@ -6,7 +6,7 @@ use super::{
     time::span,
 };
 use crate::cli::Target;
-use ringway_proto::admin::{ListNodesRequest, Node};
+use ringway_proto::admin::{ListNodesRequest, Node, WatchNodesRequest, node_event::Event};
 
 pub(super) async fn list(target: &Target) -> Result<(), VerbError> {
     let nodes = fetch(&mut Desk::at(target).await?).await?;
@@ -53,6 +53,31 @@ pub(super) async fn fetch(desk: &mut Desk) -> Result<Vec<Node>, VerbError> {
     let refused = desk.refused();
     let stream = desk.client.list_nodes(ListNodesRequest {}).await.map_err(&refused)?.into_inner();
     collect(stream).await.map_err(refused)
+}
+
+pub(super) async fn watch(target: &Target) -> Result<(), VerbError> {
+    let mut desk = Desk::at(target).await?;
+    let refused = desk.refused();
+    let mut events = desk.client.watch_nodes(WatchNodesRequest {}).await.map_err(&refused)?.into_inner();
+    while let Some(event) = events.message().await.map_err(&refused)? {
+        match event.event {
+            Some(Event::Present(node) | Event::Changed(node)) if target.json => {
+                json::print_line(&json::node(&node));
+            }
+            Some(Event::Present(node) | Event::Changed(node)) => println!("{}", line(&node)),
+            Some(Event::Gone(name)) if target.json => json::print_line(&serde_json::json!({"gone": name})),
+            Some(Event::Gone(name)) => println!("{name}  gone"),
+            Some(Event::Marker(_)) => json::print_marker(target.json),
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+fn line(node: &Node) -> String {
+    let Node { region, node: name, policy_revision, policy_digest, route_epoch, .. } = node;
+    let state = state(node);
+    format!("{region}/{name}  {state}, policy {policy_revision} {policy_digest}, epoch {route_epoch}")
 }
 
 fn state(node: &Node) -> &'static str {

@@ -7,7 +7,7 @@ use super::{
     table::{Side, Table},
     time::utc,
 };
-use crate::cli::{Policy as Verb, Target, Targets, Terms};
+use crate::cli::{Papers, Policy as Verb, Target, Targets, Terms};
 use ringway_proto::admin::{
     ApplyPolicyRequest, CheckPolicyRequest, GetPolicyRequest, ListPolicyHistoryRequest, PlanPolicyRequest,
     Policy, RollbackPolicyRequest,
@@ -123,7 +123,7 @@ async fn everywhere(targets: &Targets, deed: &Deed, terms: &Terms) -> Result<(),
     let (mut applied, mut results) = (0, Vec::new());
     let mut last = None;
     for address in &targets.address {
-        match on_one(address, deed, terms).await {
+        match on_one(address, &targets.papers, deed, terms).await {
             Ok((policy, desk)) => {
                 applied += 1;
                 if !targets.json {
@@ -150,8 +150,13 @@ async fn everywhere(targets: &Targets, deed: &Deed, terms: &Terms) -> Result<(),
     if applied == asked { Ok(()) } else { Err(VerbError::Partial { applied, asked }) }
 }
 
-async fn on_one(address: &str, deed: &Deed, terms: &Terms) -> Result<(Policy, Desk), VerbError> {
-    let mut desk = Desk::open(address).await?;
+async fn on_one(
+    address: &str,
+    papers: &Papers,
+    deed: &Deed,
+    terms: &Terms,
+) -> Result<(Policy, Desk), VerbError> {
+    let mut desk = Desk::open(address, papers).await?;
     let refused = desk.refused();
     let &Terms { expect_revision, force } = terms;
     let done = match deed {

@@ -1,21 +1,29 @@
-//! `ringway route list` and `ringway route explain`.
+//! `ringway route list`, `explain` and `history`.
 
 use super::{
-    Desk, VerbError, collect, json, path,
+    Desk, VerbError, collect, json, order, path,
     table::{Side, Table},
-    time::utc,
+    time::{moment, utc},
 };
 use crate::cli::{Route as Verb, Target};
+use ringway_node::clock::Clock;
 use ringway_proto::admin::{
-    Candidate, ExplainRouteRequest, Explanation, ListRoutesRequest, Route, RouteChange, WatchRoutesRequest,
-    route_event::Event,
+    Candidate, ExplainRouteRequest, Explanation, ListRouteChangesRequest, ListRoutesRequest, Route,
+    RouteChange, WatchRoutesRequest, route_event::Event,
 };
 
 pub(super) async fn run(verb: Verb) -> Result<(), VerbError> {
     match verb {
         Verb::List { target, watch: false } => list(&target).await,
         Verb::List { target, watch: true } => watch(&target).await,
-        Verb::Explain { from, to, class, target } => explain(from, to, class, &target).await,
+        Verb::Explain { from, to, class, at, target } => {
+            explain(from, to, class, at.as_deref(), &target).await
+        }
+        Verb::History { from, to, since, target } => history(from, to, since.as_deref(), &target).await,
+        Verb::Pin { from, to, via, direct: _, order, target } => {
+            order::pin(from, via, to, &order, &target).await
+        }
+        Verb::Unpin { from, to, target } => order::unpin(from, to, &target).await,
     }
 }
 
@@ -74,8 +82,7 @@ async fn watch(target: &Target) -> Result<(), VerbError> {
         match event.event {
             Some(Event::Present(route)) if target.json => json::print_line(&json::route(&route)),
             Some(Event::Present(route)) => println!("{}", present(&route)),
-            Some(Event::Marker(_)) if target.json => json::print_line(&serde_json::json!({"marker": true})),
-            Some(Event::Marker(_)) => println!("-- this is the present; changes follow --"),
+            Some(Event::Marker(_)) => json::print_marker(target.json),
             Some(Event::Change(change)) if target.json => json::print_line(&json::change(&change)),
             Some(Event::Change(change)) => println!("{}", changed(&change)),
             None => {}
@@ -94,10 +101,37 @@ fn changed(change: &RouteChange) -> String {
     format!("{}  {from} > {to}: {} -> {}: {reason}", utc(*at_us), path(old), path(new))
 }
 
-async fn explain(from: String, to: String, class: String, target: &Target) -> Result<(), VerbError> {
+async fn history(from: String, to: String, since: Option<&str>, target: &Target) -> Result<(), VerbError> {
+    let request = ListRouteChangesRequest { from, to, since_us: when(since)? };
     let mut desk = Desk::at(target).await?;
     let refused = desk.refused();
-    let request = ExplainRouteRequest { from, to, class };
+    let stream = desk.client.list_route_changes(request).await.map_err(&refused)?.into_inner();
+    let changes = collect(stream).await.map_err(refused)?;
+    if target.json {
+        json::print(&changes.iter().map(json::change).collect());
+    } else {
+        changes.iter().for_each(|change| println!("{}", changed(change)));
+    }
+    Ok(())
+}
+
+/// 0 for none: the contract's word for now, and for ever.
+fn when(text: Option<&str>) -> Result<u64, VerbError> {
+    let Some(text) = text else { return Ok(0) };
+    moment(text, Clock::start().unix_us()).map_err(|why| VerbError::Time { text: text.to_owned(), why })
+}
+
+async fn explain(
+    from: String,
+    to: String,
+    class: String,
+    at: Option<&str>,
+    target: &Target,
+) -> Result<(), VerbError> {
+    let at_us = when(at)?;
+    let mut desk = Desk::at(target).await?;
+    let refused = desk.refused();
+    let request = ExplainRouteRequest { from, to, class, at_us };
     let explanation = desk.client.explain_route(request).await.map_err(refused)?.into_inner();
     if target.json {
         json::print(&json::explanation(&explanation));

@@ -1,11 +1,15 @@
 //! The door between the admin API's wire types and ours.
 
+use super::audit::Entry;
 use crate::{
-    control::{ActivePolicy, Control, NodeState},
+    control::{ActivePolicy, Control, NodeState, Standing},
     location::Binding,
+    mesh::instruction::Instruction,
 };
 use ringway_proto::admin as wire;
-use ringway_router::{Candidate, Change, Explanation, LinkState, Path, Ranked, Region, Route, Time};
+use ringway_router::{
+    Candidate, Change, Explanation, LinkState, NodeId, Order, Path, Ranked, Region, Route, Time,
+};
 use std::time::Duration;
 
 pub(super) fn status(control: &Control) -> wire::Status {
@@ -115,7 +119,7 @@ pub(super) fn change(change: &Change) -> wire::RouteChange {
     }
 }
 
-pub(super) fn explanation(control: &Control, explanation: &Explanation) -> wire::Explanation {
+pub(super) fn explanation(own: &NodeId, epoch: u64, explanation: &Explanation) -> wire::Explanation {
     let Explanation {
         from,
         to,
@@ -142,13 +146,50 @@ pub(super) fn explanation(control: &Control, explanation: &Explanation) -> wire:
             ranked: ranked.cloned().collect(),
             reason: refused.as_ref().map_or_else(|| reason.clone(), |refused| refused.why.clone()),
             since_us: since.map(Time::micros).unwrap_or_default(),
-            epoch: control.router().table().epoch,
+            epoch,
         }),
         candidates: all,
         policy_revision: *policy_revision,
-        asked_at: control.facts().own.to_string(),
+        asked_at: own.to_string(),
         note: note.clone(),
     }
+}
+
+pub(super) fn standing(standing: &Standing) -> wire::Override {
+    let Standing { instruction, held_by } = standing;
+    let Instruction { order, given, until, by, why, revoked: _ } = instruction;
+    let subject = match order {
+        Order::DisableLink { from, to } => {
+            wire::subject::Subject::Link(wire::LinkName { from: from.to_string(), to: to.to_string() })
+        }
+        Order::DrainRegion(region) => wire::subject::Subject::Region(region.to_string()),
+        Order::PinRoute(path) => wire::subject::Subject::Route(wire::Pin { path: regions(path) }),
+    };
+    wire::Override {
+        subject: Some(wire::Subject { subject: Some(subject) }),
+        given_us: given.micros(),
+        until_us: until.map_or(0, Time::micros),
+        by: format!("{by}@{held_by}"),
+        why: why.clone(),
+        held_by: held_by.to_string(),
+    }
+}
+
+pub(super) fn region_state(region: &Region, nodes: &[NodeState], orders: &[Standing]) -> wire::RegionState {
+    let here = || nodes.iter().filter(|node| node.statement.origin.region == *region);
+    let drains =
+        |one: &&Standing| matches!(&one.instruction.order, Order::DrainRegion(drained) if drained == region);
+    wire::RegionState {
+        region: region.to_string(),
+        nodes_live: count(here().count()),
+        nodes_draining: count(here().filter(|node| node.statement.draining).count()),
+        drain: orders.iter().find(drains).map(standing),
+    }
+}
+
+pub(super) fn audit(entry: Entry) -> wire::AuditEntry {
+    let Entry { at_us, who, role, from, what, result } = entry;
+    wire::AuditEntry { at_us, who, role, from, what, result }
 }
 
 pub(super) fn registration(binding: &Binding) -> wire::Registration {

@@ -1,8 +1,33 @@
 //! The links between regions, as measured.
 
-use super::{Answer, Desk, List, convert};
-use ringway_proto::admin::Link;
+use super::{
+    Answer, Desk, List, convert,
+    watch::{self, News},
+};
+use ringway_proto::admin::{Link, LinkEvent, LinkName, link_event::Event};
 
 pub(super) async fn list(desk: &Desk) -> Answer<List<Link>> {
     desk.list(|control| control.router().links(control.time()).iter().map(convert::link).collect()).await
+}
+
+pub(super) async fn watch(desk: &Desk) -> Answer<List<LinkEvent>> {
+    let list = |control: &mut crate::control::Control| {
+        let links = control.router().links(control.time());
+        let keyed = links.iter().map(|link| {
+            let link = convert::link(link);
+            // Getting older is no news.
+            let seen = Link { age_ms: 0, ..link.clone() };
+            ((link.from.clone(), link.to.clone()), seen, link)
+        });
+        keyed.collect()
+    };
+    let event = |news| LinkEvent {
+        event: Some(match news {
+            News::Present(link) => Event::Present(link),
+            News::Marker(marker) => Event::Marker(marker),
+            News::Changed(link) => Event::Changed(link),
+            News::Gone((from, to)) => Event::Gone(LinkName { from, to }),
+        }),
+    };
+    watch::watch(desk, list, event).await
 }

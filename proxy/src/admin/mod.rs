@@ -1,22 +1,34 @@
 //! The admin API: what operators ask. Every answer is a question to the control task, so it is one moment's truth. The
 //! service only delegates: each topic has its room.
 
+mod actor;
+mod audit;
 mod convert;
+mod door;
 mod links;
 mod nodes;
+mod orders;
 mod policy;
 mod registrations;
 mod routes;
+mod watch;
 
-use crate::control::{Control, Handle};
+use crate::{
+    control::{Control, Handle},
+    record::Reader,
+};
+use ringway_node::operator::Role;
 use ringway_proto::{
     DESCRIPTOR,
     admin::{
-        ApplyPolicyRequest, CheckPolicyRequest, ExplainRouteRequest, Explanation, GetPolicyRequest,
-        GetPolicyStatusRequest, GetStatusRequest, Link, ListLinksRequest, ListNodesRequest,
-        ListPolicyHistoryRequest, ListRegistrationsRequest, ListRoutesRequest, Node, PlanPolicyRequest, Policy,
-        PolicyPlan, PolicyRecord, PolicyStatus, PolicyVerdict, Registration, RollbackPolicyRequest, Route,
-        RouteEvent, Status, WatchRoutesRequest,
+        ApplyPolicyRequest, AuditEntry, AuditEvent, CheckPolicyRequest, ExplainRouteRequest, Explanation,
+        GetPolicyRequest, GetPolicyStatusRequest, GetStatusRequest, Link, LinkEvent, ListAuditRequest,
+        ListLinksRequest, ListNodesRequest, ListOverridesRequest, ListPolicyHistoryRequest,
+        ListRegionsRequest, ListRegistrationsRequest, ListRouteChangesRequest, ListRoutesRequest, Node,
+        NodeEvent, Override, PlanPolicyRequest, Policy, PolicyPlan, PolicyRecord, PolicyStatus,
+        PolicyVerdict, RegionState, Registration, RevokeOverrideRequest, RollbackPolicyRequest, Route,
+        RouteChange, RouteEvent, SetOverrideRequest, Status, WatchAuditRequest, WatchLinksRequest,
+        WatchNodesRequest, WatchRoutesRequest,
         admin_server::{Admin, AdminServer},
     },
 };
@@ -26,27 +38,45 @@ use tokio::net::TcpListener;
 use tokio_stream::{Stream, iter, wrappers::TcpListenerStream};
 use tonic::{Request, Response, Status as Refusal, transport::Server};
 
+pub use actor::Actor;
+pub use audit::Audit;
+pub use door::Door;
+
 /// Serves operators until the process ends.
 ///
 /// # Errors
 /// When the listener fails.
-pub async fn serve(listener: TcpListener, control: Handle) -> Result<(), tonic::transport::Error> {
+pub async fn serve(
+    listener: TcpListener,
+    control: Handle,
+    door: Door,
+    audit: Audit,
+    record: Reader,
+) -> Result<(), tonic::transport::Error> {
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<AdminServer<Desk>>().await;
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(DESCRIPTOR)
         .build_v1()
         .unwrap_or_else(|error| unreachable!("the descriptors are compiled in: {error}"));
-    Server::builder()
+    let mut server = Server::builder();
+    if let Some(tls) = door.tls {
+        server = server.tls_config(tls)?;
+    }
+    let desk = Desk { control, audit, record };
+    // Health and reflection say nothing about the mesh: whoever gets through TLS may ask.
+    server
         .add_service(health_service)
         .add_service(reflection)
-        .add_service(AdminServer::new(Desk { control }))
+        .add_service(AdminServer::with_interceptor(desk, door.doorman))
         .serve_with_incoming(TcpListenerStream::new(listener))
         .await
 }
 
 struct Desk {
     control: Handle,
+    audit: Audit,
+    record: Reader,
 }
 
 type Answer<T> = Result<Response<T>, Refusal>;
@@ -58,6 +88,36 @@ impl Desk {
         question: impl FnOnce(&mut Control) -> T + Send + 'static,
     ) -> Result<T, Refusal> {
         self.control.ask(question).await.ok_or_else(|| Refusal::unavailable("the node is ending"))
+    }
+
+    /// Does what changes something: only for those who may, and noted whatever becomes of it.
+    async fn change<T>(
+        &self,
+        actor: &Actor,
+        what: String,
+        change: impl Future<Output = Answer<T>> + Send,
+    ) -> Answer<T> {
+        let answer = match self.admit(actor).await {
+            Ok(()) => change.await,
+            Err(refusal) => Err(refusal),
+        };
+        let result = match &answer {
+            Ok(_) => "done".to_owned(),
+            Err(refusal) => format!("refused: {}", refusal.message()),
+        };
+        self.audit.note(self.control.clock().unix_us(), actor, what, result).await;
+        answer
+    }
+
+    async fn admit(&self, actor: &Actor) -> Result<(), Refusal> {
+        if actor.role != Role::Operate {
+            let why = format!("{} may read, but not change anything: the role operate is needed", actor.name);
+            return Err(Refusal::permission_denied(why));
+        }
+        let writable = self.audit.is_writable().await;
+        writable.map_err(|error| {
+            Refusal::failed_precondition(format!("nothing is changed that the audit cannot note: {error}"))
+        })
     }
 
     async fn list<T: Send + 'static>(
@@ -80,9 +140,24 @@ impl Admin for Desk {
         nodes::list(self).await
     }
 
+    type WatchNodesStream = List<NodeEvent>;
+    async fn watch_nodes(&self, _: Request<WatchNodesRequest>) -> Answer<List<NodeEvent>> {
+        nodes::watch(self).await
+    }
+
     type ListLinksStream = List<Link>;
     async fn list_links(&self, _: Request<ListLinksRequest>) -> Answer<List<Link>> {
         links::list(self).await
+    }
+
+    type WatchLinksStream = List<LinkEvent>;
+    async fn watch_links(&self, _: Request<WatchLinksRequest>) -> Answer<List<LinkEvent>> {
+        links::watch(self).await
+    }
+
+    type ListRegionsStream = List<RegionState>;
+    async fn list_regions(&self, _: Request<ListRegionsRequest>) -> Answer<List<RegionState>> {
+        orders::regions(self).await
     }
 
     type ListRoutesStream = List<Route>;
@@ -97,6 +172,37 @@ impl Admin for Desk {
 
     async fn explain_route(&self, request: Request<ExplainRouteRequest>) -> Answer<Explanation> {
         routes::explain(self, request).await
+    }
+
+    type ListRouteChangesStream = List<RouteChange>;
+    async fn list_route_changes(
+        &self,
+        request: Request<ListRouteChangesRequest>,
+    ) -> Answer<List<RouteChange>> {
+        routes::changes(self, request).await
+    }
+
+    async fn set_override(&self, request: Request<SetOverrideRequest>) -> Answer<Override> {
+        orders::set(self, request).await
+    }
+
+    async fn revoke_override(&self, request: Request<RevokeOverrideRequest>) -> Answer<Override> {
+        orders::revoke(self, request).await
+    }
+
+    type ListOverridesStream = List<Override>;
+    async fn list_overrides(&self, _: Request<ListOverridesRequest>) -> Answer<List<Override>> {
+        orders::list(self).await
+    }
+
+    type ListAuditStream = List<AuditEntry>;
+    async fn list_audit(&self, request: Request<ListAuditRequest>) -> Answer<List<AuditEntry>> {
+        audit::list(self, request)
+    }
+
+    type WatchAuditStream = List<AuditEvent>;
+    async fn watch_audit(&self, _: Request<WatchAuditRequest>) -> Answer<List<AuditEvent>> {
+        audit::watch(self)
     }
 
     type ListRegistrationsStream = List<Registration>;

@@ -1,13 +1,12 @@
 //! What operators do with policies: check, plan, apply, look back, go back, and see who goes by what.
 
-use super::{Answer, Desk, List, convert};
+use super::{Actor, Answer, Desk, List, convert};
 use crate::{
     control::NotApplied,
-    policy::{self, Actor, StoreError, Wish},
+    policy::{self, StoreError, Wish},
 };
 use ringway_proto::admin as wire;
 use ringway_router::{Finding, Path, Plan, Severity, Shift, Step, Unreachable};
-use std::net::SocketAddr;
 use tokio_stream::iter;
 use tonic::{Request, Response, Status as Refusal};
 
@@ -30,17 +29,38 @@ pub(super) async fn check(desk: &Desk, request: Request<wire::CheckPolicyRequest
 }
 
 pub(super) async fn apply(desk: &Desk, request: Request<wire::ApplyPolicyRequest>) -> Answer<wire::Policy> {
-    let by = actor(request.remote_addr());
+    let actor = Actor::of(&request);
     let wire::ApplyPolicyRequest { document, expect_revision, force } = request.into_inner();
-    let applied = policy::apply(&desk.control, &document, Wish { by, expect_revision, force }).await;
-    applied.map(|active| Response::new(convert::policy(&active))).map_err(refusal)
+    let what = ringway_router::Policy::parse(&document).map_or_else(
+        |_| "that is none".to_owned(),
+        |policy| format!("revision {}, digest {}", policy.revision, policy.digest()),
+    );
+    let wish = Wish { by: by(&actor), expect_revision, force };
+    desk.change(&actor, format!("apply policy {what}{}", forced(force)), async move {
+        let applied = policy::apply(&desk.control, &document, wish).await;
+        applied.map(|active| Response::new(convert::policy(&active))).map_err(refusal)
+    })
+    .await
 }
 
 pub(super) async fn rollback(desk: &Desk, request: Request<wire::RollbackPolicyRequest>) -> Answer<wire::Policy> {
-    let by = actor(request.remote_addr());
+    let actor = Actor::of(&request);
     let wire::RollbackPolicyRequest { revision, expect_revision, force } = request.into_inner();
-    let applied = policy::rollback(&desk.control, revision, Wish { by, expect_revision, force }).await;
-    applied.map(|active| Response::new(convert::policy(&active))).map_err(refusal)
+    let wish = Wish { by: by(&actor), expect_revision, force };
+    desk.change(&actor, format!("roll the policy back to revision {revision}{}", forced(force)), async move {
+        let applied = policy::rollback(&desk.control, revision, wish).await;
+        applied.map(|active| Response::new(convert::policy(&active))).map_err(refusal)
+    })
+    .await
+}
+
+fn forced(force: bool) -> &'static str {
+    if force { ", forced" } else { "" }
+}
+
+/// As it stands in the history of policies.
+fn by(actor: &Actor) -> policy::Actor {
+    policy::Actor { name: actor.name.clone(), from: actor.place() }
 }
 
 pub(super) async fn plan(desk: &Desk, request: Request<wire::PlanPolicyRequest>) -> Answer<wire::PolicyPlan> {
@@ -85,11 +105,6 @@ pub(super) async fn status(desk: &Desk) -> Answer<wire::PolicyStatus> {
         refused_at_us,
         nodes,
     }))
-}
-
-fn actor(from: Option<SocketAddr>) -> Actor {
-    let from = from.map(|address| address.to_string()).unwrap_or_default();
-    Actor { name: "operator".to_owned(), from }
 }
 
 fn refusal(why: NotApplied) -> Refusal {

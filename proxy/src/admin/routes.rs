@@ -1,9 +1,15 @@
 //! The routes of the node's region: what they are, how they change, and why.
 
 use super::{Answer, Desk, List, convert, region};
-use crate::control::Control;
-use ringway_proto::admin::{ExplainRouteRequest, Explanation, Marker, Route, RouteEvent, route_event::Event};
-use ringway_router::{Class, Traffic};
+use crate::{
+    control::Control,
+    record::{NotReplayed, Past, changes as recorded},
+};
+use ringway_proto::admin::{
+    ExplainRouteRequest, Explanation, ListRouteChangesRequest, Marker, Route, RouteChange, RouteEvent,
+    route_event::Event,
+};
+use ringway_router::{Class, Region, Time, Traffic};
 use tokio_stream::{StreamExt as _, iter, wrappers::BroadcastStream};
 use tonic::{Request, Response, Status as Refusal};
 
@@ -24,7 +30,7 @@ pub(super) async fn watch(desk: &Desk) -> Answer<List<RouteEvent>> {
 }
 
 pub(super) async fn explain(desk: &Desk, request: Request<ExplainRouteRequest>) -> Answer<Explanation> {
-    let ExplainRouteRequest { from, to, class } = request.into_inner();
+    let ExplainRouteRequest { from, to, class, at_us } = request.into_inner();
     let (from, to) = (region("from", &from)?, region("to", &to)?);
     if from == to {
         return Err(Refusal::invalid_argument("from and to are the same region"));
@@ -34,12 +40,67 @@ pub(super) async fn explain(desk: &Desk, request: Request<ExplainRouteRequest>) 
     } else {
         Class::try_from(class.as_str()).map_err(|error| Refusal::invalid_argument(error.to_string()))?
     };
-    let explained = desk.ask(move |control| {
-        let traffic = Traffic { class, ..Traffic::voice() };
-        let explained = control.router().explain(control.time(), &from, &to, &traffic);
-        convert::explanation(control, &explained)
-    });
-    Ok(Response::new(explained.await?))
+    let traffic = Traffic { class, ..Traffic::voice() };
+    let explanation = if at_us == 0 {
+        let explained = desk.ask(move |control| {
+            let explained = control.router().explain(control.time(), &from, &to, &traffic);
+            convert::explanation(&control.facts().own, control.router().table().epoch, &explained)
+        });
+        explained.await?
+    } else {
+        explain_past(desk, Time::from_micros(at_us), from, to, traffic).await?
+    };
+    Ok(Response::new(explanation))
+}
+
+async fn explain_past(
+    desk: &Desk,
+    at: Time,
+    from: Region,
+    to: Region,
+    traffic: Traffic,
+) -> Result<Explanation, Refusal> {
+    if at.micros() > desk.control.clock().unix_us() {
+        return Err(Refusal::invalid_argument("at: that is in the future"));
+    }
+    let own = desk.ask(|control| control.facts().own.clone()).await?;
+    // The segment behind it too: it says whether something is missing in between.
+    let segments = desk.record.segments(at, Time::from_micros(u64::MAX)).await;
+    let explained = move || {
+        let past = Past::at(at, &segments)?;
+        let mut explanation = past.router.explain(at, &from, &to, &traffic);
+        if !past.note.is_empty() {
+            explanation.note = [past.note, explanation.note].join(". ");
+        }
+        Ok(convert::explanation(&own, past.router.table().epoch, &explanation))
+    };
+    on_the_side(explained).await
+}
+
+/// The changes of one route, from the record.
+pub(super) async fn changes(
+    desk: &Desk,
+    request: Request<ListRouteChangesRequest>,
+) -> Answer<List<RouteChange>> {
+    let ListRouteChangesRequest { from, to, since_us } = request.into_inner();
+    let (from, to) = (region("from", &from)?, region("to", &to)?);
+    let since = Time::from_micros(since_us);
+    let segments = desk.record.segments(since, Time::from_micros(u64::MAX)).await;
+    let changes = on_the_side(move || recorded(&segments, since)).await?;
+    let wanted = changes.into_iter().filter(move |change| (&change.from, &change.to) == (&from, &to));
+    Ok(Response::new(Box::pin(iter(wanted.map(|change| Ok(convert::change(&change)))))))
+}
+
+/// Reading hours of record takes its time, and the other tasks do not wait for it.
+async fn on_the_side<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, NotReplayed> + Send + 'static,
+) -> Result<T, Refusal> {
+    let done =
+        tokio::task::spawn_blocking(work).await.map_err(|panic| Refusal::internal(panic.to_string()))?;
+    done.map_err(|error| match error {
+        NotReplayed::Before => Refusal::not_found(error.to_string()),
+        NotReplayed::Unreadable(_) => Refusal::internal(error.to_string()),
+    })
 }
 
 fn routes(control: &Control) -> Vec<Route> {

@@ -1,5 +1,6 @@
 //! The proxy's sections of the node's configuration.
 
+mod admin;
 mod policy;
 mod registrar;
 mod seed;
@@ -19,6 +20,7 @@ use ringway_sip::Uri;
 use serde::Deserialize;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+pub use admin::{Admin, AdminTls, Record};
 pub use policy::{PolicySection, StoreKind};
 pub use registrar::Registrar;
 pub use seed::Seed;
@@ -116,23 +118,9 @@ pub struct Dial {
     pub next: Vec<String>,
 }
 
-/// `[admin]`: where the operators' verbs come to.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Admin {
-    /// gRPC, TCP, without TLS: a loopback address.
-    pub listen: SocketAddr,
-}
-
 impl Default for Overload {
     fn default() -> Self {
         Self { enabled: true, target_ms: 20 }
-    }
-}
-
-impl Default for Admin {
-    fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 50_051)) }
     }
 }
 
@@ -192,18 +180,6 @@ impl Overload {
     pub fn settings(&self, started_unix_s: u64) -> overload::Settings {
         let target = Duration::from_millis(self.target_ms);
         overload::Settings { enabled: self.enabled, target, started_unix_s }
-    }
-}
-
-impl Admin {
-    /// # Errors
-    /// An address that strangers can reach.
-    pub fn check(&self) -> Result<(), Unsound> {
-        if self.listen.ip().is_loopback() {
-            Ok(())
-        } else {
-            Err(("admin.listen", format!("{} is not a loopback address", self.listen)))
-        }
     }
 }
 

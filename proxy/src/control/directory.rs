@@ -108,7 +108,7 @@ impl Control {
             regions.flat_map(|region| crowd.targets(own, region, |node| self.book.contains_key(node)));
         let target = |node: &NodeId| {
             let at = self.book.get(node)?;
-            let key = self.flood.ledger().of(node)?.statement().probe_key;
+            let key = self.flood.ledger().of(node)?.statement.probe_key;
             Some(Target { address: SocketAddr::new(at.address, at.probe_port), key })
         };
         let targets = probed.filter_map(|node| Some((node.clone(), target(node)?))).collect();

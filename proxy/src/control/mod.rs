@@ -3,6 +3,7 @@
 
 mod bindings;
 mod directory;
+mod overrides;
 mod policy;
 mod report;
 mod state;
@@ -38,6 +39,7 @@ use tokio::{
 };
 
 pub use directory::NodeState;
+pub use overrides::{NotOrdered, Orders, Standing};
 pub use policy::{ActivePolicy, NotApplied, load as load_policy};
 pub use state::{Control, Facts};
 

@@ -120,7 +120,7 @@ impl Control {
         }
         let policy = Arc::new(policy);
         let since_unix_us = self.handle.clock().unix_us();
-        self.router.handle(self.time(), router::Input::Policy(Arc::clone(&policy)));
+        self.tell_router(router::Input::Policy(Arc::clone(&policy)));
         self.policy = ActivePolicy { policy, since_unix_us, known: true };
         self.speak(false);
     }

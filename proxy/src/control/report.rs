@@ -32,9 +32,10 @@ impl Control {
             refresh: Duration::ZERO,
             urgent: false,
             advertise: self.facts.advertise,
+            overrides: self.orders.own().to_vec(),
             links: self.links(),
         };
-        self.router.handle(self.time(), router::Input::Report(statement.report()));
+        self.tell_router(router::Input::Report(statement.report()));
         self.tell_flood(Input::Own(Box::new(statement)));
     }
 

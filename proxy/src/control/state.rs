@@ -1,6 +1,6 @@
 //! What the control task owns, and what it does with each event.
 
-use super::{ActivePolicy, Event, Handle, streams::Streams};
+use super::{ActivePolicy, Event, Handle, Orders, streams::Streams};
 use crate::{
     location::Announcements,
     mesh::{
@@ -11,6 +11,7 @@ use crate::{
         stream::StreamId,
     },
     probe::service::Windows,
+    record::Recorder,
 };
 use ringway_node::{
     identity::{Authority, Identity},
@@ -67,6 +68,8 @@ pub struct Control {
     pub(super) book: HashMap<NodeId, super::directory::Listing>,
     pub(super) windows: Windows,
     pub(super) policy: ActivePolicy,
+    pub(super) orders: Orders,
+    recorder: Recorder,
     pub(super) sequence: u64,
     pub(super) phase: Phase,
     pub(super) changes: broadcast::Sender<Change>,
@@ -83,6 +86,8 @@ impl Control {
         policy: ActivePolicy,
         handle: Handle,
         announcements: Announcements,
+        orders: Orders,
+        recorder: Recorder,
     ) -> Self {
         // Who is gone the mesh knows, and tells the router; a node of a large mesh speaks more rarely than the router
         // by itself would wait.
@@ -107,6 +112,8 @@ impl Control {
             book: HashMap::new(),
             windows: Windows::new(),
             policy,
+            orders,
+            recorder,
             sequence: 0,
             phase: Phase::Serving,
             changes: broadcast::Sender::new(CHANGES),
@@ -160,15 +167,23 @@ impl Control {
         let regions = self.live_regions();
         if regions != self.regions {
             self.regions.clone_from(&regions);
-            self.router.handle(now, router::Input::Regions(regions));
+            self.tell_router(router::Input::Regions(regions));
         }
+        self.settle_orders();
         if self.router.deadline().is_some_and(|deadline| deadline <= now) {
-            self.router.handle(now, router::Input::Tick);
+            self.tell_router(router::Input::Tick);
         }
         while let Some(output) = self.router.poll() {
             self.on_router(output);
         }
         self.publish();
+    }
+
+    /// Tells the router, and the record.
+    pub(super) fn tell_router(&mut self, input: router::Input) {
+        let now = self.time();
+        self.recorder.note(now, &input, &self.router);
+        self.router.handle(now, input);
     }
 
     fn on_router(&mut self, output: router::Output) {
@@ -186,6 +201,7 @@ impl Control {
                     from = %change.from, to = %change.to, old = detour(&change.old), new = detour(&change.new),
                     reason = %change.reason, route_epoch = change.epoch, "route changed"
                 );
+                self.recorder.note_change(&change);
                 // Nobody watches: nobody has to be told.
                 let _ = self.changes.send(change);
             }
@@ -239,11 +255,13 @@ impl Control {
             }
             Output::News(statement) => {
                 self.refresh_listing(&statement.origin);
-                self.router.handle(self.time(), router::Input::Report(statement.report()));
+                self.orders.hear(&statement, &self.facts.own);
+                self.tell_router(router::Input::Report(statement.report()));
             }
             Output::Gone(statement) => {
                 tracing::info!(node = %statement.origin, "node is gone");
-                self.router.handle(self.time(), router::Input::Report(statement.withdrawal()));
+                self.orders.lose(&statement.origin, self.time());
+                self.tell_router(router::Input::Report(statement.withdrawal()));
             }
             Output::Refused { why, again: true, .. } => self.handle.metrics().mesh_refused(why.label()),
             Output::Refused { stream, why, again: false } => self.refuse(stream, &why),

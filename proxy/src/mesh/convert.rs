@@ -2,6 +2,7 @@
 
 pub mod binding;
 pub mod flood;
+mod instruction;
 
 use super::statement::Statement;
 use prost::Message as _;
@@ -57,6 +58,7 @@ pub fn encode(statement: &Statement) -> Vec<u8> {
         refresh,
         urgent,
         advertise,
+        overrides,
         links,
     } = statement;
     wire::Statement {
@@ -78,6 +80,7 @@ pub fn encode(statement: &Statement) -> Vec<u8> {
         refresh_ms: u32::try_from(refresh.as_millis()).unwrap_or(u32::MAX),
         urgent: *urgent,
         advertise: advertise.map_or_else(String::new, |at| at.to_string()),
+        overrides: overrides.iter().map(instruction::to_wire).collect(),
         links: links.iter().map(link_to_wire).collect(),
     }
     .encode_to_vec()
@@ -107,6 +110,7 @@ pub fn decode(bytes: &[u8]) -> Result<Statement, Unreadable> {
         refresh_ms,
         urgent,
         advertise,
+        overrides,
         links,
     } = wire::Statement::decode(bytes).map_err(|_| Unreadable::Encoding)?;
     let origin = node_id(&region, &node)?;
@@ -130,6 +134,7 @@ pub fn decode(bytes: &[u8]) -> Result<Statement, Unreadable> {
         refresh: Duration::from_millis(refresh_ms.into()),
         urgent,
         advertise: address(&advertise)?,
+        overrides: instruction::all_from_wire(overrides)?,
         links,
     })
 }

@@ -4,6 +4,7 @@ pub mod convert;
 pub mod dialer;
 pub mod exchange;
 pub mod flood;
+pub mod instruction;
 pub mod ledger;
 pub mod seeds;
 pub mod server;

@@ -1,5 +1,6 @@
 //! A statement: what one node says about itself and the links that it measured.
 
+use super::instruction::Instruction;
 use ringway_router::{LinkReport, NodeId, Report};
 use std::{net::SocketAddr, time::Duration};
 
@@ -41,6 +42,8 @@ pub struct Statement {
     pub urgent: bool,
     /// Where the origin takes mesh streams, if it wants to be dialed by those who learn of it.
     pub advertise: Option<SocketAddr>,
+    /// What operators ordered at the origin; always all of it.
+    pub overrides: Vec<Instruction>,
     /// Links from the origin's region: all, or those that differ from the basis.
     pub links: Vec<LinkReport>,
 }

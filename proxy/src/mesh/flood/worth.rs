@@ -20,7 +20,7 @@ const LOSS_STEP: f64 = 0.02;
 /// What the differences between two whole statements of one node are worth.
 pub(super) fn of_statements(told: &Statement, now: &Statement) -> Worth {
     let of_node = |s: &Statement| (s.draining, s.leaving, s.sip_port, s.probe_port, s.policy_revision);
-    if of_node(told) != of_node(now) || !same_frame(told, now) {
+    if of_node(told) != of_node(now) || told.overrides != now.overrides || !same_frame(told, now) {
         return Worth::Urgent;
     }
     let links = now.links.iter().enumerate().map(|(place, link)| match told_of(told, place, &link.to) {

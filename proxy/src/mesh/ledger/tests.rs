@@ -61,6 +61,7 @@ impl Mesh {
             refresh: Duration::ZERO,
             urgent: false,
             advertise: None,
+            overrides: Vec::new(),
             links: Vec::new(),
         });
         Signed { signature: self.member.sign(&statement).unwrap(), statement }

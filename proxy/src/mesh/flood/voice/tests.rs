@@ -23,6 +23,7 @@ fn draft(links: usize) -> Statement {
         refresh: Duration::ZERO,
         urgent: false,
         advertise: None,
+        overrides: Vec::new(),
         links: (0..links).map(link).collect(),
     }
 }
