@@ -27,6 +27,7 @@ type Keys = BTreeMap<String, BTreeSet<String>>;
 const CONFIG_SOURCES: [&str; 7] = [
     "node/src/config.rs",
     "node/src/dns/settings.rs",
+    "proxy/src/config/admin.rs",
     "proxy/src/config/mod.rs",
     "proxy/src/config/policy.rs",
     "proxy/src/config/registrar.rs",

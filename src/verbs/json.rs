@@ -1,7 +1,7 @@
 //! What programs read: the wire types with their field names, paths as lists. One value a call, one line a change.
 
 use ringway_proto::admin::{
-    AuditEntry, Candidate, Explanation, Link, LinkName, Node, Override, Pin, Policy, PolicyPlan, PolicyRecord,
+    AuditEntry, Candidate, Explanation, Lane, Link, LinkName, Node, Override, Pin, Policy, PolicyPlan, PolicyRecord,
     PolicyShift, PolicyStatus, PolicyVerdict, RegionState, Registration, Route, RouteChange, Status,
     subject::Subject,
 };
@@ -34,6 +34,11 @@ pub(super) fn status(status: &Status) -> Value {
         "route_epoch": status.route_epoch, "route_made_at_us": status.route_made_at_us,
         "nodes_live": status.nodes_live, "regions_live": status.regions_live,
         "transactions_active": status.transactions_active, "calls_total": status.calls_total,
+        "overrides": status.overrides, "audit_file": status.audit_file, "tls": status.tls,
+        "record": {
+            "since_us": status.record_since_us, "bytes": status.record_bytes,
+            "on_disk": status.record_on_disk, "dropped": status.record_dropped,
+        },
     })
 }
 
@@ -56,8 +61,14 @@ pub(super) fn link(link: &Link) -> Value {
             "requests": link.sip_requests, "retransmissions": link.sip_retransmissions,
             "timeouts": link.sip_timeouts, "first_answer_ms": link.sip_first_answer_ms,
         },
-        "reporters": link.reporters, "age_ms": link.age_ms,
+        "reporters": link.reporters, "votes": link.votes, "age_ms": link.age_ms,
+        "lane": link.lane, "cause": link.cause,
+        "lanes": link.lanes.iter().map(lane).collect::<Vec<_>>(),
     })
+}
+
+fn lane(lane: &Lane) -> Value {
+    json!({"lane": lane.lane, "up": lane.up, "rtt_ms": lane.rtt_ms, "loss": lane.loss})
 }
 
 pub(super) fn route(route: &Route) -> Value {

@@ -26,5 +26,18 @@ pub(super) async fn show(target: &Target) -> Result<(), VerbError> {
         "sip      {} calls set out, {} transactions active",
         status.calls_total, status.transactions_active
     );
+    let dropped = match status.record_dropped {
+        0 => String::new(),
+        dropped => format!(", {dropped} entries lost"),
+    };
+    println!(
+        "record   since {}, {} kB {}{dropped}",
+        utc(status.record_since_us),
+        status.record_bytes / 1_000,
+        if status.record_on_disk { "on disk" } else { "in memory" },
+    );
+    println!("orders   {} by hand in force", status.overrides);
+    let audit = if status.audit_file.is_empty() { "in memory" } else { &status.audit_file };
+    println!("admin    {}, audit {audit}", if status.tls { "TLS, by role" } else { "loopback, no TLS" });
     Ok(())
 }

@@ -21,7 +21,7 @@ pub(super) fn node_toml(spec: &WorldSpec, plan: &AddressPlan, region: &str, host
         },
         log: Log { format: "json", level: "info" },
         metrics: Listen { listen: at(METRICS_PORT) },
-        admin: Listen { listen: at(ADMIN_PORT) },
+        admin: Admin { listen: at(ADMIN_PORT), audit_file: "audit.jsonl", overrides_file: "overrides.json" },
         mesh: Mesh {
             listen: at(MESH_PORT),
             probe_listen: at(PROBE_PORT),
@@ -38,6 +38,7 @@ pub(super) fn node_toml(spec: &WorldSpec, plan: &AddressPlan, region: &str, host
         edge: Edge { trusted: trusted(spec, region, home) },
         dial: dial_plan(spec, plan),
         policy: PolicyFile { file: "policy.toml" },
+        record: Record { folder: "record" },
     };
     let table = toml::Table::try_from(&file).map(|table| tuned(table, &spec.tuning));
     let text = table.and_then(|table| toml::to_string(&table));
@@ -93,12 +94,13 @@ struct NodeFile<'a> {
     node: Node<'a>,
     log: Log,
     metrics: Listen,
-    admin: Listen,
+    admin: Admin,
     mesh: Mesh,
     sip: Sip,
     edge: Edge,
     dial: Vec<Dial<'a>>,
     policy: PolicyFile,
+    record: Record,
 }
 
 #[derive(Serialize)]
@@ -118,6 +120,18 @@ struct Log {
 #[derive(Serialize)]
 struct Listen {
     listen: String,
+}
+
+#[derive(Serialize)]
+struct Admin {
+    listen: String,
+    audit_file: &'static str,
+    overrides_file: &'static str,
+}
+
+#[derive(Serialize)]
+struct Record {
+    folder: &'static str,
 }
 
 #[derive(Serialize)]

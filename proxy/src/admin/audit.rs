@@ -90,6 +90,11 @@ impl Audit {
         }
     }
 
+    /// Its file; empty when there is none.
+    pub(super) fn place(&self) -> String {
+        self.lock().file.as_deref().map(|file| file.display().to_string()).unwrap_or_default()
+    }
+
     /// The last entries, the oldest first.
     pub(super) fn last(&self, count: usize) -> Vec<Entry> {
         let book = self.lock();
@@ -207,12 +212,7 @@ mod tests {
         let _ = std::fs::remove_file(&file);
         let audit = Audit::open(Some(file.clone())).unwrap();
         audit.note(1, &ann(), "link disable a b".into(), "done".into()).await;
-        std::fs::OpenOptions::new()
-            .append(true)
-            .open(&file)
-            .unwrap()
-            .write_all(b"{\"at_us\":2,\"wh")
-            .unwrap();
+        OpenOptions::new().append(true).open(&file).unwrap().write_all(b"{\"at_us\":2,\"wh").unwrap();
         let audit = Audit::open(Some(file.clone())).unwrap();
         audit.note(3, &ann(), "link enable a b".into(), "done".into()).await;
         let again = Audit::open(Some(file.clone())).unwrap().last(REMEMBERED);

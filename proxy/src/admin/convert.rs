@@ -5,14 +5,16 @@ use crate::{
     control::{ActivePolicy, Control, NodeState, Standing},
     location::Binding,
     mesh::instruction::Instruction,
+    record::Facts,
 };
 use ringway_proto::admin as wire;
 use ringway_router::{
-    Candidate, Change, Explanation, LinkState, NodeId, Order, Path, Ranked, Region, Route, Time,
+    Candidate, Cause, Change, Explanation, LaneReport, LinkState, NodeId, Order, Path, Ranked, Region, Route,
+    Time,
 };
 use std::time::Duration;
 
-pub(super) fn status(control: &Control) -> wire::Status {
+pub(super) fn status(control: &Control, record: Facts, audit_file: String, tls: bool) -> wire::Status {
     let (facts, table, policy) = (control.facts(), control.router().table(), control.policy());
     let nodes = control.nodes();
     let mut regions: Vec<&Region> = nodes.iter().map(|node| &node.statement.origin.region).collect();
@@ -35,6 +37,13 @@ pub(super) fn status(control: &Control) -> wire::Status {
         regions_live: count(regions.len()),
         transactions_active: metrics.transactions_active(),
         calls_total: metrics.calls(),
+        record_since_us: record.since.map_or(0, Time::micros),
+        record_bytes: record.bytes,
+        record_on_disk: record.on_disk,
+        record_dropped: metrics.record_dropped.get(),
+        overrides: count(control.orders().len()),
+        audit_file,
+        tls,
     }
 }
 
@@ -68,9 +77,13 @@ pub(super) fn link(link: &LinkState) -> wire::Link {
         jitter_ms,
         loss,
         loss_smoothed,
+        lane,
+        lanes,
+        cause,
         sip,
         sip_recent: _,
         reporters,
+        votes,
         age,
     } = link;
     wire::Link {
@@ -89,11 +102,26 @@ pub(super) fn link(link: &LinkState) -> wire::Link {
         sip_first_answer_ms: sip.first_answer_ms,
         reporters: count(*reporters),
         age_ms: millis(*age),
+        lane: u32::from(*lane),
+        cause: match cause {
+            Cause::None => "none",
+            Cause::Path => "path",
+            Cause::Server => "server",
+            Cause::Unknown => "unknown",
+        }
+        .to_owned(),
+        votes: count(*votes),
+        lanes: lanes.iter().map(of_lane).collect(),
     }
 }
 
+fn of_lane(lane: &LaneReport) -> wire::Lane {
+    let LaneReport { lane, up, rtt_ms, loss } = *lane;
+    wire::Lane { lane: u32::from(lane), up, rtt_ms, loss }
+}
+
 pub(super) fn route(home: &Region, epoch: u64, route: &Route) -> wire::Route {
-    let Route { to, slice, ranked, reason, since, refused } = route;
+    let Route { to, slice, ranked, reason, since, refused, reactions: _, protect: _ } = route;
     wire::Route {
         from: home.to_string(),
         to: to.to_string(),

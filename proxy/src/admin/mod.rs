@@ -60,10 +60,11 @@ pub async fn serve(
         .build_v1()
         .unwrap_or_else(|error| unreachable!("the descriptors are compiled in: {error}"));
     let mut server = Server::builder();
+    let tls = door.tls.is_some();
     if let Some(tls) = door.tls {
         server = server.tls_config(tls)?;
     }
-    let desk = Desk { control, audit, record };
+    let desk = Desk { control, audit, record, tls };
     // Health and reflection say nothing about the mesh: whoever gets through TLS may ask.
     server
         .add_service(health_service)
@@ -77,6 +78,7 @@ struct Desk {
     control: Handle,
     audit: Audit,
     record: Reader,
+    tls: bool,
 }
 
 type Answer<T> = Result<Response<T>, Refusal>;

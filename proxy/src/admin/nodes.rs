@@ -8,7 +8,9 @@ use ringway_proto::admin::{Node, NodeEvent, Status, node_event::Event};
 use tonic::Response;
 
 pub(super) async fn status(desk: &Desk) -> Answer<Status> {
-    Ok(Response::new(desk.ask(|control| convert::status(control)).await?))
+    let record = desk.record.facts().await.unwrap_or_default();
+    let (audit_file, tls) = (desk.audit.place(), desk.tls);
+    Ok(Response::new(desk.ask(move |control| convert::status(control, record, audit_file, tls)).await?))
 }
 
 pub(super) async fn list(desk: &Desk) -> Answer<List<Node>> {

@@ -2,7 +2,7 @@
 
 use ringway_router::{NodeId, NodeName, Path, Region, RouteTable};
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
     net::{IpAddr, SocketAddr},
     sync::Arc,
@@ -19,6 +19,8 @@ pub struct View {
     pub standing: HashSet<SocketAddr>,
     /// Every address from which a proxy of the mesh may send.
     pub peers: HashSet<SocketAddr>,
+    /// Regions that operators drain: nothing new goes there, what is there already goes on.
+    pub drained: BTreeSet<Region>,
     /// This node takes no new calls.
     pub draining: bool,
 }
@@ -41,6 +43,7 @@ impl View {
             neighbors: BTreeMap::new(),
             standing: HashSet::new(),
             peers: HashSet::new(),
+            drained: BTreeSet::new(),
             draining: false,
         }
     }
@@ -54,7 +57,8 @@ impl View {
     /// Whether a request that is out over `path`, by way of the proxy at `first`, may still hope for its answer.
     #[must_use]
     pub fn stands(&self, path: &Path, first: SocketAddr) -> bool {
-        self.table.lists(path) && self.standing.contains(&first)
+        let stays = self.table.lists(path) || self.drained.contains(path.destination());
+        stays && self.standing.contains(&first)
     }
 
     /// Where that very node takes SIP.

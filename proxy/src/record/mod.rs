@@ -159,3 +159,6 @@ impl Reader {
         receiver.await.ok()
     }
 }
+
+#[cfg(test)]
+mod tests;
