@@ -48,7 +48,8 @@ impl Mac {
     #[must_use]
     pub fn fits(&self, kind: u8, message: &[u8], mac: &[u8]) -> bool {
         mac.len() == MAC_BYTES
-            && self.of(kind, message).iter().zip(mac).fold(0, |all, (ours, theirs)| all | (ours ^ theirs)) == 0
+            && self.of(kind, message).iter().zip(mac).fold(0, |all, (ours, theirs)| all | (ours ^ theirs))
+                == 0
     }
 }
 

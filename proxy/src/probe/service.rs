@@ -181,11 +181,8 @@ impl Prober {
         let (instant, now) = (clock.now(), self.time());
         for probed in self.sessions.values_mut() {
             if let Some(ask) = probed.session.poll(now) {
-                let question = Question {
-                    sequence: ask.sequence,
-                    session: ask.session,
-                    sent_unix_us: clock.unix_us(),
-                };
+                let question =
+                    Question { sequence: ask.sequence, session: ask.session, sent_unix_us: clock.unix_us() };
                 // One that cannot be sent is missed, as one that is lost on the way.
                 lanes.send(ask.lane, &question.encode(&probed.key), probed.target.address);
             }

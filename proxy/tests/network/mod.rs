@@ -140,6 +140,10 @@ impl Network {
         self.session.way().lane()
     }
 
+    pub(crate) fn misses_enough(&self) -> u32 {
+        self.session.way().misses_enough()
+    }
+
     pub(crate) fn estimate(&self) -> LinkEstimate {
         self.session.estimate(self.now)
     }

@@ -65,7 +65,8 @@ impl Evidence {
     }
 
     fn sip(&self) -> Sip {
-        let HopCounts { requests, retransmissions, timeouts, answers, first_answer_ms, unavailable } = self.sip;
+        let HopCounts { requests, retransmissions, timeouts, answers, first_answer_ms, unavailable } =
+            self.sip;
         if requests < REQUESTS_MIN {
             return Sip::Well;
         }

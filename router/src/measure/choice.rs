@@ -49,9 +49,8 @@ impl LaneChoice {
     /// Looks at the lanes again; true when another one is chosen now.
     pub(crate) fn look(&mut self, now: Time, lanes: &[Quality]) -> bool {
         let Some(present) = lanes.get(self.chosen).copied() else { return false };
-        let is_fresh = |at: usize| {
-            self.left.get(at).copied().flatten().is_none_or(|left| now.since(left) >= LEFT_FOR)
-        };
+        let is_fresh =
+            |at: usize| self.left.get(at).copied().flatten().is_none_or(|left| now.since(left) >= LEFT_FOR);
         let candidates = lanes.iter().enumerate().filter(|(at, lane)| *at != self.chosen && lane.up);
         let best = candidates.min_by(|(a, left), (b, right)| {
             let key = |at: usize, lane: &Quality| (!lane.good, !is_fresh(at));

@@ -2,6 +2,7 @@
 //! full resolution.
 
 use super::{
+    bursts::Bursts,
     counters::{Counters, Passage},
     loss::LossEstimate,
     rtt::RoundTrips,
@@ -12,6 +13,8 @@ use std::{collections::VecDeque, time::Duration};
 
 /// How long an answer that is late is still waited for: it proves that the way is slow, not cut.
 pub const LANE_PATIENCE_MAX: Duration = Duration::from_secs(2);
+/// Misses in a row for which traffic leaves a lane while others answer.
+const MISSES_SHUNNED: u32 = 2;
 /// Packets that may be on their way. More are older than any answer can be.
 const OUTSTANDING_MAX: usize = 1_024;
 
@@ -28,6 +31,7 @@ pub(crate) struct LaneEstimator {
     /// Answers that did not come although the question arrived are lost on the way back; what was lost on the way there
     /// is taken off when its fate is known.
     lost_there: u32,
+    bursts: Bursts,
     reordered: f64,
 }
 
@@ -40,6 +44,10 @@ pub(crate) struct Heard {
     pub(crate) step: bool,
     /// What it shows of the way there.
     pub(crate) there: Passage,
+    /// When the first and the last of the packets left that did not arrive there.
+    pub(crate) lost_at: Option<(Time, Time)>,
+    /// It took longer than is usual here.
+    pub(crate) slow: bool,
 }
 
 impl LaneEstimator {
@@ -53,6 +61,7 @@ impl LaneEstimator {
             loss_back: LossEstimate::new(now),
             standing: Standing::START,
             lost_there: 0,
+            bursts: Bursts::default(),
             reordered: 0.0,
         }
     }
@@ -71,18 +80,20 @@ impl LaneEstimator {
         let sent = in_time.or_else(|| take(&mut self.late, question))?;
         let step = self.trips.push(now.since(sent));
         let mut there = self.counters.take(question, arrived);
+        let lost_at = (there.lost > 0).then(|| self.sent_before(question, there.packets)).flatten();
         if !self.standing.is_up() {
             // The outage is told by the standing; it is no share of lost packets.
             there = Passage::default();
         }
         self.reordered += (f64::from(u8::from(there.overtaken)) - self.reordered) / 512.0;
         if there.packets > 0 {
-            self.loss.update_bursts(now, there.packets, there.lost, there.lost.min(1));
+            let bursts = lost_at.map_or(0, |(first, last)| self.bursts.count(first, last));
+            self.loss.update_bursts(now, there.packets, there.lost, bursts);
             self.lost_there = self.lost_there.saturating_add(there.lost);
         }
         self.loss_back.update(now, 1, 0);
         self.stand(now, if late { Sign::LateAnswer } else { Sign::Answer });
-        Some(Heard { late, step, there })
+        Some(Heard { late, step, there, lost_at, slow: self.trips.is_above() || step })
     }
 
     /// Packets that waited for too long are missed; how many are by now.
@@ -111,14 +122,30 @@ impl LaneEstimator {
         missed.into_iter().chain(settled).min()
     }
 
+    /// When the first and the last packet left that are not answered, of so many up to this one.
+    fn sent_before(&self, question: u32, packets: u32) -> Option<(Time, Time)> {
+        let waiting = self.late.iter().chain(&self.outstanding);
+        let between = |sequence: u32| question.wrapping_sub(sequence) < packets;
+        let sent = waiting.filter(|(sequence, _)| between(*sequence)).map(|(_, sent)| *sent);
+        sent.fold(None, |all, at| {
+            let (first, last) = all.unwrap_or((at, at));
+            Some((at.min(first), at.max(last)))
+        })
+    }
+
     /// Packets that overtook others on the way there, 0 to 1.
     pub(crate) fn reordered(&self) -> f64 {
         self.reordered.clamp(0.0, 1.0)
     }
 
-    /// Whether traffic could be glad of this lane.
+    /// Whether it is as good as any, so far as is known.
     pub(crate) fn is_good(&self) -> bool {
         self.standing.is_up() && !self.loss.is_brownout()
+    }
+
+    /// Whether traffic could be glad of it. Another lane costs nothing, so one is left before it is known to be dead.
+    pub(crate) fn is_inviting(&self) -> bool {
+        self.is_good() && self.standing.misses() < MISSES_SHUNNED
     }
 
     /// Nothing came back: whatever did not arrive there was lost, or else its answer was.

@@ -1,6 +1,7 @@
 //! One probed way, to one node of another region, over all its lanes.
 
 use super::{
+    bursts::Bursts,
     choice::{LaneChoice, Quality},
     lane::LaneEstimator,
     loss::{Counts, LossEstimate},
@@ -18,6 +19,8 @@ const BLAME_LOST: f64 = 0.8;
 const BLAME_PACKETS: f64 = 0.7;
 /// The lanes are compared after so many answers, and whenever something is wrong.
 const LOOK_EVERY: u32 = 8;
+/// Answers in a row, on whatever lanes, that took longer than is usual there: the way has become slow.
+const SLOW_IN_ROW: u32 = 5;
 /// How soon the counts of tunnels lose half their weight, as evidence.
 const TUNNEL_HALF_LIFE_S: f64 = 5.0;
 
@@ -61,6 +64,8 @@ pub struct LinkEstimator {
     run: u32,
     least: u32,
     enough: u32,
+    bursts: Bursts,
+    slow: u32,
     answers: u32,
     recent: TenSeconds,
     tunnel: Counts,
@@ -113,6 +118,8 @@ impl LinkEstimator {
             run: 0,
             least: misses_least,
             enough: misses_least,
+            bursts: Bursts::default(),
+            slow: 0,
             answers: 0,
             recent: TenSeconds::default(),
             tunnel: Counts::default(),
@@ -141,10 +148,17 @@ impl LinkEstimator {
         self.stand(now, if heard.late { Sign::LateAnswer } else { Sign::Answer });
         let there = heard.there;
         if there.packets > 0 {
-            self.pool(now, lane, there.packets, there.lost, there.lost.min(1));
+            let bursts = heard.lost_at.map_or(0, |(first, last)| self.bursts.count(first, last));
+            self.pool(now, lane, there.packets, there.lost, bursts);
         }
         self.answers = self.answers.wrapping_add(1);
-        if heard.step || there.lost > 0 || self.answers.is_multiple_of(LOOK_EVERY) {
+        self.slow = if heard.slow { self.slow + 1 } else { 0 };
+        let step = heard.step || self.slow >= SLOW_IN_ROW;
+        if self.slow >= SLOW_IN_ROW {
+            self.slow = 0;
+            self.lanes.iter_mut().for_each(|lane| lane.trips.believe_step());
+        }
+        if step || there.lost > 0 || self.answers.is_multiple_of(LOOK_EVERY) {
             self.look(now);
         }
         if heard.late { Fate::Late } else { Fate::Answered }
@@ -281,9 +295,10 @@ impl LinkEstimator {
     fn on_brownout(&mut self, now: Time) {
         let sum = |what: fn(&Counts) -> f64| self.shares.iter().map(what).sum::<f64>();
         let (packets, lost) = (sum(|share| share.packets), sum(|share| share.lost));
-        let culprit = self.shares.iter().position(|share| {
-            share.lost >= lost * BLAME_LOST && share.packets < packets * BLAME_PACKETS
-        });
+        let culprit = self
+            .shares
+            .iter()
+            .position(|share| share.lost >= lost * BLAME_LOST && share.packets < packets * BLAME_PACKETS);
         if let Some(at) = culprit {
             let share = self.shares[at];
             self.lanes[at].loss.believe(now, share);
@@ -297,7 +312,7 @@ impl LinkEstimator {
 
     fn look(&mut self, now: Time) {
         let quality = |lane: &LaneEstimator| Quality {
-            good: lane.is_good(),
+            good: lane.is_inviting(),
             up: lane.standing.is_up(),
             rtt_ms: lane.trips.median_ms(),
             loss: lane.loss.loss(),

@@ -84,11 +84,7 @@ impl LossEstimate {
 
     /// Loss as it is now, 0 to 1.
     pub fn loss(&self) -> f64 {
-        if self.counts.packets > 0.0 {
-            (self.counts.lost / self.counts.packets).clamp(0.0, 1.0)
-        } else {
-            0.0
-        }
+        if self.counts.packets > 0.0 { (self.counts.lost / self.counts.packets).clamp(0.0, 1.0) } else { 0.0 }
     }
 
     /// Whether it is so much that it is no chance.

@@ -14,9 +14,8 @@ pub fn together(ways: &[&LinkEstimate]) -> Option<LinkEstimate> {
     }
     let weight = |way: &LinkEstimate| f64::from(way.packets.max(1));
     let all: f64 = counted.iter().map(|way| weight(way)).sum();
-    let mean = |what: fn(&LinkEstimate) -> f64| {
-        counted.iter().map(|way| what(way) * weight(way)).sum::<f64>() / all
-    };
+    let mean =
+        |what: fn(&LinkEstimate) -> f64| counted.iter().map(|way| what(way) * weight(way)).sum::<f64>() / all;
     let tunnels = counted.iter().filter_map(|way| way.tunnel_loss).reduce(f64::max);
     Some(LinkEstimate {
         up: !up.is_empty(),

@@ -7,6 +7,7 @@
 //!                             loss, standing     pooled, lane
 //! ```
 
+mod bursts;
 mod cause;
 mod choice;
 mod counters;

@@ -69,7 +69,6 @@ impl RoundTrips {
         self.above = if known && rtt_ms > self.band.p95 + least { self.above + 1 } else { 0 };
         self.below = if known && rtt_ms < self.band.p5 - least { self.below + 1 } else { 0 };
         let step = if self.above >= STEP_UP {
-            self.before_step_ms.get_or_insert(self.band.median);
             Some(STEP_UP)
         } else if self.below >= STEP_DOWN {
             Some(STEP_DOWN)
@@ -77,8 +76,7 @@ impl RoundTrips {
             None
         };
         if let Some(keep) = step {
-            self.recent.drain(..self.recent.len() - keep);
-            (self.above, self.below) = (0, 0);
+            self.begin_with(keep);
         }
         self.stale += 1;
         // What may be a step is measured against what was before it.
@@ -87,6 +85,27 @@ impl RoundTrips {
             self.measure();
         }
         step.is_some()
+    }
+
+    /// Whether the last one was beyond all that is usual.
+    pub(crate) fn is_above(&self) -> bool {
+        self.above > 0
+    }
+
+    /// Other lanes make a step known: the last ones here, if they were slow, are no spikes either.
+    pub(crate) fn believe_step(&mut self) {
+        if self.above > 0 {
+            self.begin_with(self.above);
+            self.measure();
+        }
+    }
+
+    fn begin_with(&mut self, keep: usize) {
+        if self.above > 0 {
+            self.before_step_ms.get_or_insert(self.band.median);
+        }
+        self.recent.drain(..self.recent.len().saturating_sub(keep));
+        (self.above, self.below) = (0, 0);
     }
 
     /// Median, ms; zero before the first.

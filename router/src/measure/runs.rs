@@ -7,12 +7,15 @@ use crate::Time;
 /// The most that is ever waited for.
 const MISSES_MAX: u32 = 16;
 /// False alarms that are accepted, a day.
-const ALARMS_A_DAY: f64 = 0.3;
+const ALARMS_A_DAY: f64 = 0.4;
 /// What is taken for granted of a link without a history: that of 20 losses none was followed by another.
 const PRIOR_SINGLE: f64 = 20.0;
-const PRIOR_DOUBLE: f64 = 0.15;
+const PRIOR_DOUBLE: f64 = 0.1;
+/// And of how many later ones the same is taken for granted.
+const PRIOR_LATER: f64 = 5.0;
 /// Two memories: one that keeps up with a brownout, and one that remembers the night.
 const HALF_LIVES_S: [f64; 2] = [30.0, 21_600.0];
+const LEAST_S: [f64; 2] = [30.0, 300.0];
 const DAY_S: f64 = 86_400.0;
 
 /// The lengths of past runs of misses.
@@ -24,10 +27,13 @@ pub(crate) struct Runs {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Memory {
-    /// Runs, and among them those that were longer than one.
     runs: f64,
+    /// Misses that were followed by another, and all.
     steps: f64,
     lengths: f64,
+    /// The same of those after the first of a run: a spell that has lasted is likely to last.
+    later_steps: f64,
+    later_lengths: f64,
     seconds: f64,
 }
 
@@ -44,20 +50,24 @@ impl Runs {
             // Each miss of a run either had a successor or ended it: the share that had one is the chance to go on.
             memory.steps += f64::from(length - length.min(1));
             memory.lengths += f64::from(length);
+            memory.later_steps += f64::from(length.saturating_sub(2));
+            memory.later_lengths += f64::from(length.saturating_sub(1));
         }
     }
 
     /// How many in a row are enough: at least `least`, and so many that chance makes them less than once in days.
     pub(crate) fn enough(&self, least: u32) -> u32 {
-        let needed = self.memories.iter().zip(HALF_LIVES_S).map(|(memory, half_life_s)| {
-            let on = (memory.steps + PRIOR_DOUBLE) / (memory.lengths + PRIOR_SINGLE);
-            // Over what the memory holds of it, at least a good part of its half-life: one loss is no rate.
-            let seconds = memory.seconds.max(half_life_s / 2.0).min(half_life_s * 1.44);
-            let a_day = memory.runs / seconds * DAY_S;
+        let [_, long] = self.memories;
+        let usual = (long.steps + PRIOR_DOUBLE) / (long.lengths + PRIOR_SINGLE);
+        let needed = self.memories.iter().zip(LEAST_S).map(|(memory, least_s)| {
+            // How likely it is that a miss is followed by another; the short memory begins with what the long one knows.
+            let on = (memory.steps + usual * PRIOR_SINGLE) / (memory.lengths + PRIOR_SINGLE);
+            // Over the time that the memory holds, and at least over this: one loss is no rate.
+            let mut alarms = memory.runs / memory.seconds.max(least_s) * DAY_S;
             let mut enough = 1;
-            let mut alarms = a_day;
+            let later = (memory.later_steps + on * PRIOR_LATER) / (memory.later_lengths + PRIOR_LATER);
             while alarms > ALARMS_A_DAY && enough < MISSES_MAX {
-                alarms *= on;
+                alarms *= if enough == 1 { on } else { later.max(on) };
                 enough += 1;
             }
             enough
@@ -73,6 +83,8 @@ impl Runs {
             memory.runs *= factor;
             memory.steps *= factor;
             memory.lengths *= factor;
+            memory.later_steps *= factor;
+            memory.later_lengths *= factor;
             memory.seconds = memory.seconds * factor + seconds;
         }
     }

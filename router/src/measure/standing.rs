@@ -58,6 +58,14 @@ impl Standing {
         matches!(self, Self::Up { .. })
     }
 
+    /// Misses in a row on a way that is up.
+    pub(crate) fn misses(self) -> u32 {
+        match self {
+            Self::Up { misses } => misses,
+            Self::Down { .. } => 0,
+        }
+    }
+
     /// What follows.
     pub(crate) fn after(self, now: Time, sign: Sign) -> Self {
         match (self, sign) {

@@ -83,8 +83,10 @@ fn a_clean_way_comes_up_within_two_round_trips_and_is_measured() {
 #[test]
 fn half_of_the_probes_go_where_the_traffic_goes() {
     let way = Way::new(CARRYING);
+    let chosen = way.session.way().lane();
     let of = |wanted| way.asked.iter().filter(|(_, lane)| *lane == wanted).count() * 100 / way.asked.len();
-    assert!((45..=55).contains(&of(0)) && (20..=30).contains(&of(1)) && (20..=30).contains(&of(2)));
+    assert!((45..=55).contains(&of(chosen)), "{}", of(chosen));
+    assert!((0..3).filter(|lane| *lane != chosen).all(|lane| (20..=30).contains(&of(lane))));
 }
 
 #[test]
@@ -146,9 +148,9 @@ fn a_restarted_reflector_is_not_loss() {
 fn a_way_that_is_suddenly_slow_is_delayed_and_not_lossy() {
     let mut way = Way::new(CARRYING);
     way.rtt = RTT + Duration::from_millis(80);
-    way.run(Duration::from_millis(400), 0.0, 0.0);
+    way.run(Duration::from_millis(600), 0.0, 0.0);
     assert!(way.session.way().is_up());
     let estimate = way.estimate();
     assert_eq!((estimate.loss, estimate.loss_back), (0.0, 0.0));
-    assert!(estimate.rtt_ms == 144.0 && estimate.slower_ms == 80.0, "0.4 s are enough: {estimate:?}");
+    assert!(estimate.rtt_ms == 144.0 && estimate.slower_ms == 80.0, "0.6 s are enough: {estimate:?}");
 }
