@@ -17,11 +17,11 @@ fn main() {
     let minutes = 240_u64;
     let mut feed = Time::from_millis(1_795_514_400_000);
     let started = Instant::now();
-    for minute in 0..minutes {
+    for (minute, salt) in (0..minutes).zip(0_usize..) {
         feed = Time::from_millis(1_795_514_400_000 + minute * 60_000);
         for (i, from) in names.iter().enumerate() {
             let link = |(j, to): (usize, &Region)| {
-                let salt = (i * 7_919 + j * 104_729 + minute as usize * 31) % 97;
+                let salt = (i * 7_919 + j * 104_729 + salt * 31) % 97;
                 let rtt_ms = 20.0 + ((i * 31 + j * 17) % 200) as f64 + (salt % 5) as f64;
                 LinkReport {
                     loss: if salt == 0 { 0.05 } else { 0.0 },

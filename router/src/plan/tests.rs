@@ -15,8 +15,7 @@ fn region(name: &str) -> Region {
 fn delay_ms(a: &str, b: &str) -> f32 {
     match (a.min(b), a.max(b)) {
         ("us-east-1", "us-east-2") => 8.0,
-        ("us-east-1", "us-west-1") => 32.0,
-        ("us-east-1", "us-west-2") => 32.0,
+        ("us-east-1", "us-west-1" | "us-west-2") => 32.0,
         ("us-east-2", "us-west-1") => 26.0,
         ("us-east-2", "us-west-2") => 25.0,
         _ => 11.0,
