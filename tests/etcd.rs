@@ -87,7 +87,8 @@ fn talk(mut phones: Phones, stop: Arc<AtomicBool>) -> tokio::task::JoinHandle<(u
 async fn a_fleet_shares_its_policy_and_survives_its_store() {
     let Some(mut cluster) = Cluster::start().await else { return };
     let world = world_of(&spec(&cluster), 4).await;
-    let [oregon, virginia] = ["us-west-2", "us-east-1"].map(|region| world.node(region, 1).expect("it is there"));
+    let [oregon, virginia] =
+        ["us-west-2", "us-east-1"].map(|region| world.node(region, 1).expect("it is there"));
     let stop = Arc::new(AtomicBool::new(false));
     let talking = talk(Phones::plug_in(&world).await, Arc::clone(&stop));
 

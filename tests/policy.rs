@@ -3,7 +3,9 @@
 
 mod support;
 
-use ringway_proxy::policy::{Actor, Etcd, EtcdSettings, FileStore, HISTORY, Present, Record, Store, StoreError};
+use ringway_proxy::policy::{
+    Actor, Etcd, EtcdSettings, FileStore, HISTORY, Present, Record, Store, StoreError,
+};
 use ringway_router::Policy;
 use std::{
     env, fs,
@@ -184,7 +186,8 @@ async fn from_a_file_to_every_node_and_back() {
         let relay = ["us-east-2", "us-west-1"][revision as usize - 1];
         write(&folder.0, &format!("{revision}.toml"), &pin(revision, relay))
     });
-    let addresses: Vec<String> = world.live_nodes().map(|node| format!("http://{}", node.admin_address())).collect();
+    let addresses: Vec<String> =
+        world.live_nodes().map(|node| format!("http://{}", node.admin_address())).collect();
     let (one, all) = (addresses[0].as_str(), addresses.join(","));
 
     // What it would do, without doing it.
@@ -208,7 +211,10 @@ async fn from_a_file_to_every_node_and_back() {
     let nobody = "revision = 3\n[[rule]]\nname = \"nobody\"\nforbid = [\"direct\", \"*\"]\n";
     let nobody = write(&folder.0, "nobody.toml", nobody);
     let (good, plan, said) = verb(&["plan", &nobody, "--address", one]).await;
-    assert!(!good && plan.contains("could not be reached any more") && plan.contains("nobody"), "{plan}{said}");
+    assert!(
+        !good && plan.contains("could not be reached any more") && plan.contains("nobody"),
+        "{plan}{said}"
+    );
     let (good, _, said) = verb(&["apply", &nobody, "--address", one]).await;
     assert!(!good && said.contains("no path would be left for "), "{said}");
     let (good, _, said) = verb(&["apply", &second, "--address", &all]).await;

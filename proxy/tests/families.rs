@@ -65,8 +65,14 @@ impl Node {
             (Arc::new(site), world::place::views(&Survey::fair(), &[])[Virginia as usize].clone());
         let own = NodeId { region: Virginia.region(), node: "e1-1".parse().unwrap() };
         let (directory, _) = Directory::new(own, location::Limits::default());
-        let (control, _) =
-            control::Handle::new(Clock::start(), Metrics::new().unwrap(), Arc::clone(&view), directory, ringway_proxy::policy::Store::default(), 1);
+        let (control, _) = control::Handle::new(
+            Clock::start(),
+            Metrics::new().unwrap(),
+            Arc::clone(&view),
+            directory,
+            ringway_proxy::policy::Store::default(),
+            1,
+        );
         let of_worker = Arc::clone(&site);
         let make_core = move || Proxy::new(Arc::clone(&of_worker), Arc::clone(&view), 1);
         let sockets = worker::Sockets {

@@ -162,7 +162,13 @@ impl Known {
             weigher.lenient = true;
             list = masks.as_ref().map(|masks| weigher.scan(masks)).unwrap_or_default();
         }
-        Self { lenient: weigher.lenient, masks, list, best: Vec::new(), route: Arc::new(Route::none(to.clone(), slice.clone())) }
+        Self {
+            lenient: weigher.lenient,
+            masks,
+            list,
+            best: Vec::new(),
+            route: Arc::new(Route::none(to.clone(), slice.clone())),
+        }
     }
 
     /// Whether a look at everything may find better.

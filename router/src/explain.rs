@@ -103,9 +103,8 @@ pub(crate) fn explain(
 ) -> Explanation {
     let constraints = scene.between(from, to, slice);
     let (weigher, best) = scene.weigher(slice).best_or_recovering(from, to, &constraints);
-    let fresh = || {
-        best.first().map(|first| scene.ranked(first, &best, (slice, &constraints))).unwrap_or_default()
-    };
+    let fresh =
+        || best.first().map(|first| scene.ranked(first, &best, (slice, &constraints))).unwrap_or_default();
     let listed = route.map_or_else(fresh, |route| route.ranked.clone());
 
     let weigh = |path: Path| {

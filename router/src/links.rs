@@ -340,8 +340,7 @@ mod tests {
     fn no_flood_of_regions_grows_the_memory_without_bound() {
         let (mut links, settings) = (Links::default(), Settings::default());
         for i in 0..20 {
-            let many =
-                (0..1_000).map(|j| LinkReport::clean(format!("x{i}-{j}").parse().unwrap(), 1.0));
+            let many = (0..1_000).map(|j| LinkReport::clean(format!("x{i}-{j}").parse().unwrap(), 1.0));
             let flood = Report { links: many.collect(), ..report(1, i, &[]) };
             let origin = NodeId { node: format!("n{i}").parse().unwrap(), ..flood.origin.clone() };
             links.handle(Time::default(), &Report { origin, ..flood }, &settings).unwrap();

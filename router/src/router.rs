@@ -9,8 +9,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Basis, Change, Explanation, History, LinkState, NodeId, Override, Policy, RefusedReport, Region, Report, RouteTable, Sample,
-    Settings, Time, Traffic,
+    Basis, Change, Explanation, History, LinkState, NodeId, Override, Policy, RefusedReport, Region, Report,
+    RouteTable, Sample, Settings, Time, Traffic,
     choice::News,
     explain::explain,
     fate::Fate,

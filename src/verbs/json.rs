@@ -1,9 +1,9 @@
 //! What programs read: the wire types with their field names, paths as lists. One value a call, one line a change.
 
 use ringway_proto::admin::{
-    AuditEntry, Candidate, Explanation, Lane, Link, LinkName, Node, Override, Pin, Policy, PolicyPlan, PolicyRecord,
-    PolicyShift, PolicyStatus, PolicyVerdict, RegionState, Registration, Route, RouteChange, Status,
-    subject::Subject,
+    AuditEntry, Candidate, Explanation, Lane, Link, LinkName, Node, Override, Pin, Policy, PolicyPlan,
+    PolicyRecord, PolicyShift, PolicyStatus, PolicyVerdict, RegionState, Registration, Route, RouteChange,
+    Status, subject::Subject,
 };
 use serde_json::{Value, json};
 

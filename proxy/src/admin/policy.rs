@@ -14,7 +14,10 @@ pub(super) async fn get(desk: &Desk) -> Answer<wire::Policy> {
     Ok(Response::new(desk.ask(|control| convert::policy(control.policy())).await?))
 }
 
-pub(super) async fn check(desk: &Desk, request: Request<wire::CheckPolicyRequest>) -> Answer<wire::PolicyVerdict> {
+pub(super) async fn check(
+    desk: &Desk,
+    request: Request<wire::CheckPolicyRequest>,
+) -> Answer<wire::PolicyVerdict> {
     let document = request.into_inner().document;
     let verdict = desk.ask(move |control| match ringway_router::Policy::parse(&document) {
         Ok(policy) => wire::PolicyVerdict {
@@ -43,7 +46,10 @@ pub(super) async fn apply(desk: &Desk, request: Request<wire::ApplyPolicyRequest
     .await
 }
 
-pub(super) async fn rollback(desk: &Desk, request: Request<wire::RollbackPolicyRequest>) -> Answer<wire::Policy> {
+pub(super) async fn rollback(
+    desk: &Desk,
+    request: Request<wire::RollbackPolicyRequest>,
+) -> Answer<wire::Policy> {
     let actor = Actor::of(&request);
     let wire::RollbackPolicyRequest { revision, expect_revision, force } = request.into_inner();
     let wish = Wish { by: by(&actor), expect_revision, force };
@@ -156,7 +162,8 @@ fn wire_plan(plan: &Plan) -> wire::PolicyPlan {
 }
 
 fn shift(shift: &Shift) -> wire::PolicyShift {
-    let Shift { from, to, calls, now, share, lost_share, delta_r_mean, delta_r_worst, delta_usd_per_gb } = shift;
+    let Shift { from, to, calls, now, share, lost_share, delta_r_mean, delta_r_worst, delta_usd_per_gb } =
+        shift;
     wire::PolicyShift {
         from: from.to_string(),
         to: to.to_string(),

@@ -7,7 +7,7 @@ use ringway_router::{
     self as router, HopCounts, LinkReport, Region,
     measure::{self, Evidence, LinkEstimate},
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 impl Control {
     /// Says how things stand: to the router at once, and to the flood, which decides what of it the others have to know,

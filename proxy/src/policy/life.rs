@@ -2,7 +2,8 @@
 
 use super::{Actor, HISTORY, Present, Record, renumbered, revision_of};
 use crate::control::{ActivePolicy, Control, Handle, NotApplied};
-use ringway_router::{Basis, History, Plan, Policy};
+use ringway_router::{Basis, Plan, Policy};
+use std::sync::Arc;
 
 /// How something is to be applied.
 #[derive(Clone, Debug)]
@@ -93,7 +94,7 @@ async fn establish(
 
 /// The same policy, if no calls lose their last path by it, whatever the recorded day says.
 async fn reachable(basis: Basis, policy: Policy) -> Result<Policy, NotApplied> {
-    let (plan, policy) = tried(Basis { history: History::default(), ..basis }, policy).await?;
+    let (plan, policy) = tried(Basis { history: Arc::default(), ..basis }, policy).await?;
     let Some(first) = plan.unreachable.first() else { return Ok(policy) };
     let calls = if first.calls.is_empty() { String::new() } else { format!(" ({})", first.calls) };
     Err(NotApplied::Unreachable {

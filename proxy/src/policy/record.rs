@@ -75,7 +75,8 @@ pub fn renumbered(document: &str, revision: u64) -> Result<Policy, PolicyError> 
     let lines = document.split_inclusive('\n').map(|line| {
         let trimmed = line.trim_start();
         in_head &= !trimmed.starts_with('[');
-        let rest = trimmed.strip_prefix("revision").map(str::trim_start).and_then(|rest| rest.strip_prefix('='));
+        let rest =
+            trimmed.strip_prefix("revision").map(str::trim_start).and_then(|rest| rest.strip_prefix('='));
         match rest {
             Some(rest) if in_head && !done => {
                 done = true;
@@ -101,7 +102,8 @@ mod tests {
 
     #[test]
     fn a_record_comes_back_as_it_was() {
-        let policy = Policy::parse("revision = 7\n# \"\"\" and \\ and 'x'\n[[rule]]\nmax_relays = 1\n").unwrap();
+        let policy =
+            Policy::parse("revision = 7\n# \"\"\" and \\ and 'x'\n[[rule]]\nmax_relays = 1\n").unwrap();
         let by = Actor { name: "operator".to_owned(), from: "127.0.0.1:4711".to_owned() };
         let record = Record::of(&policy, by, 1_700_000_000_000_000);
         assert_eq!(Record::from_toml(&record.to_toml()).unwrap(), record);

@@ -53,7 +53,11 @@ fn print(status: &PolicyStatus) {
         println!("store: {}{place}: away, last seen {last}: {}", status.store, status.trouble);
     }
     if !status.refused.is_empty() {
-        println!("the document in the store was refused at {}: {}", utc(status.refused_at_us), status.refused);
+        println!(
+            "the document in the store was refused at {}: {}",
+            utc(status.refused_at_us),
+            status.refused
+        );
     }
     let mut table = Table::new(&[
         ("NODE", Side::Left),

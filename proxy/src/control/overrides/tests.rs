@@ -26,6 +26,7 @@ fn statement(origin: &str, overrides: Vec<Instruction>) -> Statement {
         leaving: false,
         sip_port: 5060,
         probe_port: 8620,
+        probe_key: [7; 16],
         policy_revision: 0,
         policy_digest: String::new(),
         route_epoch: 0,

@@ -63,9 +63,16 @@ impl Client {
             Ok((address.clone(), endpoint.connect_lazy()))
         };
         let members = settings.endpoints.iter().map(member).collect::<Result<_, String>>()?;
-        let password = |(name, file): &(String, PathBuf)| Ok::<_, String>((name.clone(), read(file)?.trim().to_owned()));
+        let password =
+            |(name, file): &(String, PathBuf)| Ok::<_, String>((name.clone(), read(file)?.trim().to_owned()));
         let login = settings.login.as_ref().map(password).transpose()?;
-        Ok(Self { members, chosen: AtomicUsize::new(0), timeout: settings.timeout, login, token: Mutex::default() })
+        Ok(Self {
+            members,
+            chosen: AtomicUsize::new(0),
+            timeout: settings.timeout,
+            login,
+            token: Mutex::default(),
+        })
     }
 
     pub(super) async fn range(&self, question: RangeRequest) -> Result<RangeResponse, StoreError> {
@@ -175,7 +182,11 @@ impl Watching {
         let answer = answer.ok_or_else(|| StoreError::Away("the watch ended".to_owned()))?;
         if answer.canceled || answer.compact_revision != 0 {
             let why = answer.cancel_reason;
-            return Err(StoreError::Away(if why.is_empty() { "the watch was compacted away".into() } else { why }));
+            return Err(StoreError::Away(if why.is_empty() {
+                "the watch was compacted away".into()
+            } else {
+                why
+            }));
         }
         let present = |event: ringway_proto::etcd::Event| {
             let is_gone = event.r#type() == EventType::Delete;

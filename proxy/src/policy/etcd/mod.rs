@@ -9,7 +9,8 @@ use client::Client;
 use ringway_proto::etcd::{
     Compare, DeleteRangeRequest, KeyValue, PutRequest, RangeRequest, RequestOp, TxnRequest,
     compare::{CompareResult, CompareTarget, TargetUnion},
-    request_op::Request, response_op::Response,
+    request_op::Request,
+    response_op::Response,
 };
 use std::{path::PathBuf, time::Duration};
 

@@ -52,7 +52,14 @@ impl Bench {
         let view = Arc::new(View::alone(table));
         let own = NodeId { region: home, node: "w2-1".parse().unwrap() };
         let (directory, _) = Directory::new(own, location::Limits::default());
-        let (control, _) = control::Handle::new(Clock::start(), Metrics::new().unwrap(), view, directory, crate::policy::Store::default(), 1);
+        let (control, _) = control::Handle::new(
+            Clock::start(),
+            Metrics::new().unwrap(),
+            view,
+            directory,
+            crate::policy::Store::default(),
+            1,
+        );
         let sink: Sink = Arc::new(move |event| tell.send(event).unwrap_or(()));
         let has_tls = tls.is_some();
         let streams = Streams::new(settings, tls, sink, Arc::new(move |_| admits), control.clone());

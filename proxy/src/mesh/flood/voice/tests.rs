@@ -16,6 +16,7 @@ fn draft(links: usize) -> Statement {
         leaving: false,
         sip_port: 5060,
         probe_port: 8620,
+        probe_key: [7; 16],
         policy_revision: 0,
         policy_digest: "d".into(),
         route_epoch: 0,
