@@ -117,6 +117,9 @@ impl Fate {
     }
 
     fn episodes(&self, ends: &Ends) -> f64 {
+        if self.links.is_empty() {
+            return 0.0;
+        }
         self.links.get(ends).map_or(0.0, |trouble| trouble.episodes)
     }
 

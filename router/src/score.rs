@@ -55,20 +55,29 @@ impl Weigher<'_> {
 
     /// Weighs one path, whatever stands in its way.
     pub(crate) fn weigh(&self, path: &Path, constraints: &Constraints<'_>) -> Weighed {
+        let hops = path.hops().map(|(from, to)| self.hop(from, to));
+        self.weigh_over(path.clone(), hops, constraints)
+    }
+
+    fn weigh_over<'h>(
+        &self,
+        path: Path,
+        hops: impl Iterator<Item = &'h Hop>,
+        constraints: &Constraints<'_>,
+    ) -> Weighed {
         let relays = path.relays().len();
         let (mut now, mut smoothed) = (Run::START, Run::START);
-        for (from, to) in path.hops() {
-            let hop = self.hop(from, to);
+        for hop in hops {
             now = now.then(&hop.now);
             smoothed = smoothed.then(&hop.smoothed);
         }
         let worth = Worth { hearing: self.hearing, objective: constraints.objective() };
-        let terms = self.terms(path, constraints, &worth);
+        let terms = self.terms(&path, constraints, &worth);
         let terms_r = terms.total_r - self.price_r(relays);
         let (delay_ms, delay_smoothed_ms) = (self.delay_ms(&now, relays), self.delay_ms(&smoothed, relays));
         let (r, r_smoothed) = (worth.rating(&now, delay_ms), worth.rating(&smoothed, delay_smoothed_ms));
         Weighed {
-            path: path.clone(),
+            path,
             delay_ms,
             loss: 1.0 - now.survival,
             r,
@@ -139,8 +148,11 @@ impl Weigher<'_> {
         let mut best: Vec<Weighed> = list
             .chains()
             .chain(pinned.filter(|pin| self.score(masks, pin).is_some()))
-            .filter_map(|chain| self.path(from, to, chain))
-            .map(|path| self.weigh(&path, constraints))
+            .filter_map(|chain| Some((chain, self.path(from, to, chain)?)))
+            .map(|(chain, path)| {
+                let hops = chain.hops(masks.from, masks.to).map(|(a, b)| self.graph.hop(a, b));
+                self.weigh_over(path, hops, constraints)
+            })
             .collect();
         best.sort_by(|a, b| b.terms.pinned.cmp(&a.terms.pinned).then(b.score.total_cmp(&a.score)));
         best

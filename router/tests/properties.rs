@@ -6,7 +6,8 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use proptest::prelude::*;
 use ringway_router::{
-    Input, LinkReport, NodeId, Output, Policy, Region, Report, Router, Settings, Time, Traffic, Verdict,
+    Input, LinkReport, NodeId, Order, Output, Override, Path, Policy, Region, Report, Router, Settings, Time,
+    Traffic, Verdict,
 };
 
 fn region(i: usize) -> Region {
@@ -62,6 +63,17 @@ fn policy(size: usize) -> impl Strategy<Value = String> {
     })
 }
 
+fn order(size: usize) -> impl Strategy<Value = Override> {
+    let order = prop_oneof![
+        (0..size, 0..size).prop_map(|(from, to)| Order::DisableLink { from: region(from), to: region(to) }),
+        (1..size).prop_map(|i| Order::DrainRegion(region(i))),
+        (1..size - 1).prop_map(|i| Order::PinRoute(Path::new([0, i, i + 1].map(region)).unwrap())),
+    ];
+    // Some have ended before they are heard, some end later, some never.
+    let until = prop::option::of((900_000..1_040_000_u64).prop_map(Time::from_millis));
+    (order, until).prop_map(|(order, until)| Override { order, until, by: "ops".into(), why: String::new() })
+}
+
 fn input(size: usize) -> impl Strategy<Value = Input> {
     prop_oneof![
         12 => report(size).prop_map(Input::Report),
@@ -69,6 +81,7 @@ fn input(size: usize) -> impl Strategy<Value = Input> {
             .prop_map(|live| Input::Regions(live.into_iter().map(region).collect())),
         1 => policy(size).prop_map(|text| Input::Policy(Arc::new(Policy::parse(&text).unwrap()))),
         2 => Just(Input::Tick),
+        1 => prop::collection::vec(order(size), 0..3).prop_map(Input::Overrides),
     ]
 }
 
@@ -106,6 +119,7 @@ proptest! {
     ) {
         let mut live = BTreeSet::new();
         let mut document = Policy::empty();
+        let mut overrides: Vec<Override> = Vec::new();
         let mut now = Time::default();
         let mut router = Router::new(home(), Settings::default());
         for (step_ms, input) in inputs {
@@ -113,7 +127,8 @@ proptest! {
             match &input {
                 Input::Regions(regions) => live.clone_from(regions),
                 Input::Policy(policy) => document = policy.as_ref().clone(),
-                Input::Report(_) | Input::Overrides(_) | Input::Tick => {}
+                Input::Overrides(orders) => overrides.clone_from(orders),
+                Input::Report(_) | Input::Tick => {}
             }
             let epoch = router.table().epoch;
             router.handle(now, input);
@@ -123,7 +138,26 @@ proptest! {
             prop_assert!(router.deadline().is_none_or(|deadline| deadline > now));
             for route in table.routes() {
                 prop_assert_eq!(route.ranked.is_empty(), route.refused.is_some());
+                for reaction in &route.reactions {
+                    let failed = (&reaction.from, &reaction.to);
+                    prop_assert!(route.ranked[0].path.hops().any(|hop| hop == failed));
+                    prop_assert!(reaction.path.hops().all(|hop| hop != failed), "{:?}", reaction);
+                    let usable = router.explain(now, &home(), &route.to, &Traffic::voice()).candidates;
+                    let verdict = usable.iter().find(|c| c.ranked.path == reaction.path).unwrap().verdict;
+                    prop_assert!(matches!(verdict, Verdict::Backup | Verdict::Usable), "{:?}", verdict);
+                }
                 for ranked in &route.ranked {
+                    for order in overrides.iter().filter(|order| order.holds(now)) {
+                        match &order.order {
+                            Order::DisableLink { from, to } => {
+                                prop_assert!(ranked.path.hops().all(|hop| hop != (from, to)), "{}", ranked.path);
+                            }
+                            Order::DrainRegion(drained) => {
+                                prop_assert!(!ranked.path.regions()[1..].contains(drained), "{}", ranked.path);
+                            }
+                            Order::PinRoute(_) => {}
+                        }
+                    }
                     let regions: BTreeSet<_> = ranked.path.regions().iter().collect();
                     prop_assert_eq!(regions.len(), ranked.path.regions().len());
                     prop_assert_eq!((ranked.path.source(), ranked.path.destination()), (&home(), &route.to));

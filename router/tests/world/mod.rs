@@ -1,11 +1,13 @@
 //! A mesh in virtual time: one node a region, probes every 100 ms with seeded losses, reports every 500 ms,
 //! and the router of us-west-2 in the middle.
 
+#![allow(dead_code, reason = "each of the tests that share this world uses a part of it")]
+
 use std::{collections::BTreeSet, sync::Arc};
 
 use ringway_router::{
-    Change, Explanation, Input, Journal, LinkReport, NodeId, Output, Policy, Region, Report, RouteTable,
-    Router, Settings, Time, Traffic, measure::LossEstimate,
+    Change, Explanation, Input, Journal, LinkReport, NodeId, Output, Override, Policy, Region, Report,
+    RouteTable, Router, Settings, Time, Traffic, measure::LossEstimate,
 };
 
 pub(crate) const OREGON: &str = "us-west-2";
@@ -33,7 +35,7 @@ const RTT_MS: [(&str, &str, f64); 12] = [
 const REPORT_MS: u64 = 500;
 const PROBES: u32 = 5;
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) enum Event {
     /// Both ways of a link: share of packets lost each way, ms added each way.
     Weather(&'static str, &'static str, f64, f64),
@@ -42,6 +44,7 @@ pub(crate) enum Event {
     /// All nodes of the region are gone.
     Die(&'static str),
     Policy(&'static str),
+    Orders(Vec<Override>),
 }
 
 pub(crate) struct World {
@@ -137,6 +140,7 @@ impl World {
                 self.alive.remove(&region(name));
                 self.announce();
             }
+            Event::Orders(orders) => self.tell(Input::Overrides(orders)),
             Event::Policy(document) => {
                 self.tell(Input::Policy(Arc::new(Policy::parse(document).unwrap())));
             }
