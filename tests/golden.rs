@@ -221,6 +221,7 @@ fn metrics() -> String {
     metrics.sip_connections("tcp").inc();
     metrics.probe_dropped("stranger");
     metrics.mesh_refused("forged");
+    metrics.overrides_active.set(1);
     metrics.registrations_active.with_label_values(&["us-west-2"]).set(1);
     metrics.link_up.with_label_values(&["us-west-2", "us-east-1"]).set(1);
     for gauge in [&metrics.link_rtt, &metrics.link_loss] {
