@@ -9,7 +9,7 @@ const LOSS_USUAL: f64 = 0.001;
 /// Loss that is a brownout.
 const LOSS_BAD: f64 = 0.05;
 /// The sum at which a brownout is believed. See `proxy/tests/detection.rs` for what it costs and what it misses.
-const ALARM: f64 = 15.0;
+const ALARM: f64 = 13.5;
 /// The sum at which it is taken to be over: 140 good packets since the last bad spell.
 const ALL_CLEAR: f64 = ALARM - 7.0;
 /// A link without a history counts as one that carried this many packets without a loss.
