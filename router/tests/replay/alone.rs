@@ -200,6 +200,7 @@ impl<'a> World<'a> {
                 timeouts: if late { 5 * seconds } else { 0 },
                 answers: 90 * seconds,
                 first_answer_ms: if late { 900.0 } else { rtt_ms },
+                ..HopCounts::default()
             },
             ..LinkReport::clean(atlas.region(to).clone(), rtt_ms)
         }
