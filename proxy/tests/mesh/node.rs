@@ -175,6 +175,8 @@ impl Node {
             refresh: Duration::ZERO,
             urgent: false,
             advertise: None,
+            probe_key: [7; 16],
+            overrides: Vec::new(),
             links,
         };
         let time = Time::from_micros(self.unix_us(now_us));
