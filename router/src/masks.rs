@@ -134,15 +134,22 @@ fn links_r(
         return Vec::new();
     }
     let regions: Vec<&Region> = graph.regions().collect();
+    let count = regions.len();
     let mut links_r = constraints.links_r(&regions);
-    links_r.resize(regions.len() * regions.len(), Some(0.0));
-    if !orders.speak_of_links() && !priced {
-        return links_r;
+    if links_r.is_empty() {
+        links_r = vec![Some(0.0); count * count];
     }
-    let ends = regions.iter().flat_map(|from| regions.iter().map(move |to| (*from, *to)));
-    for (link_r, (from, to)) in links_r.iter_mut().zip(ends) {
-        let cost_r = if priced { Worth::cost_r(constraints.usd_per_gb(from, to)) } else { 0.0 };
-        *link_r = link_r.filter(|_| orders.disables(from, to).is_none()).map(|r| r + cost_r);
+    if orders.speak_of_links() {
+        for (link, r) in links_r.iter_mut().enumerate() {
+            if orders.disables(regions[link / count], regions[link % count]).is_some() {
+                *r = None;
+            }
+        }
+    }
+    if priced {
+        for (r, usd_per_gb) in links_r.iter_mut().zip(constraints.prices(&regions)) {
+            *r = r.map(|r| r + Worth::cost_r(usd_per_gb));
+        }
     }
     links_r
 }

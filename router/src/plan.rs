@@ -11,7 +11,8 @@ use std::{
 use serde::Serialize;
 
 use crate::{
-    Class, Finding, History, Path, Policy, Region, Sample, Settings, Severity, Time,
+    Class, Finding, History, Override, Path, Policy, Region, Sample, Settings, Severity, Time,
+    emodel::Hearing,
     graph::Graph,
     overrides::Orders,
     policy::{Constraints, Kind, kinds, pairs, parted},
@@ -21,7 +22,7 @@ use crate::{
 mod text;
 
 /// So many paths are scored at most, two policies together. Sets how many of the recorded minutes are looked at.
-const PATHS_MAX: usize = 250_000_000;
+const PATHS_MAX: usize = 80_000_000;
 /// To match a region with the name of a link takes as long as to score so many paths.
 const WORD_PATHS: usize = 20;
 /// The coming day is taken to be like the recorded one, so that rules see the hours at which they would hold.
@@ -34,6 +35,8 @@ const LISTED_MAX: usize = 10_000;
 pub struct Basis {
     /// The policy in force.
     pub policy: Arc<Policy>,
+    /// What operators ordered by hand: it holds now, and is no part of the recorded day.
+    pub overrides: Vec<Override>,
     /// How paths are scored.
     pub settings: Settings,
     /// The regions that there are.
@@ -123,6 +126,7 @@ struct Case<'a> {
     from: &'a Region,
     to: &'a Region,
     calls: String,
+    hearing: Hearing,
     old: Constraints<'a>,
     new: Constraints<'a>,
 }
@@ -235,6 +239,7 @@ impl<'a> Trial<'a> {
     /// The calls that the policies may treat differently while these rules hold.
     fn cases(&mut self, holding: [u64; 2]) -> &[Case<'a>] {
         let ([old, new], known, kinds) = (self.policies(), self.known, self.kinds);
+        let settings = &self.basis.settings;
         self.cases.entry(holding).or_insert_with(|| {
             let mut cases = Vec::new();
             for (from, to) in pairs(known) {
@@ -242,8 +247,11 @@ impl<'a> Trial<'a> {
                 for (kind, rules) in kinds {
                     let masks = [old.applying(rules[0], holding[0]), new.applying(rules[1], holding[1])];
                     let (old, new) = (old.of_mask(masks[0], from, to), new.of_mask(masks[1], from, to));
-                    if !old.same_as(&new) && seen.insert((old.names(), new.names())) {
-                        cases.push(Case { from, to, calls: kind.to_string(), old, new });
+                    // Classes that are heard alike are told apart by rules only.
+                    let class = kind.class.as_ref().filter(|class| settings.classes.contains_key(class));
+                    if !old.same_as(&new) && seen.insert((class, old.names(), new.names())) {
+                        let hearing = settings.hearing(class.unwrap_or(&Class::voice()));
+                        cases.push(Case { from, to, calls: kind.to_string(), hearing, old, new });
                     }
                 }
             }
@@ -272,13 +280,13 @@ impl<'a> Trial<'a> {
         let holding = self.policies().map(|policy| policy.holding(at));
         let graph = Graph::of(sample);
         let settings = &self.basis.settings;
+        let overrides: &[Override] = if look == Look::Now { &self.basis.overrides } else { &[] };
+        let orders = Orders::at(overrides, at);
         let costs = if self.new.has_costs() { self.new } else { self.policies()[0] };
         let mut tallies = std::mem::take(&mut self.tallies);
         let mut lost = BTreeMap::new();
         for case in self.cases(holding) {
-            let orders = Orders::default();
-            let hearing = settings.hearing(&Class::voice());
-            let weigher = Weigher { graph: &graph, settings, orders: &orders, hearing, lenient: false };
+            let weigher = Weigher { graph: &graph, settings, orders: &orders, hearing: case.hearing, lenient: false };
             let old = best(&weigher, case, &case.old);
             let new = best(&weigher, case, &case.new);
             let same = old.as_ref().map(|old| &old.path) == new.as_ref().map(|new| &new.path);

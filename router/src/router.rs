@@ -219,6 +219,7 @@ impl Router {
         let links = links.map(|(from, to, reading)| (from.clone(), to.clone(), reading)).collect();
         Basis {
             policy: state.policy.clone(),
+            overrides: state.overrides.clone(),
             settings: state.settings.clone(),
             regions: state.live.clone(),
             now: Sample { at: now, links },

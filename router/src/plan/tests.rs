@@ -45,6 +45,7 @@ fn basis(policy: &str, loss_now: f32) -> Basis {
     let policy = if policy.is_empty() { Policy::empty() } else { Policy::parse(policy).unwrap() };
     Basis {
         policy: Arc::new(policy),
+        overrides: Vec::new(),
         settings: Settings::default(),
         regions: REGIONS.iter().map(|name| region(name)).collect(),
         now: Sample { at: Time::from_micros(TUESDAY_US), links: links(loss_now) },

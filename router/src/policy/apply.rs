@@ -119,29 +119,14 @@ impl<'a> Constraints<'a> {
             return Vec::new();
         }
         let count = regions.len();
-        let fitting =
-            |glob: &Glob| (0..count).filter(|i| glob.matches(regions[*i].as_str())).collect::<Vec<_>>();
-        let mark = |word: &LinkWord, links: &mut dyn FnMut(usize)| {
-            let (from, to) = (fitting(&word.from), fitting(&word.to));
-            for (a, b) in from.iter().flat_map(|a| to.iter().map(move |b| (*a, *b))) {
-                links(a * count + b);
-                if word.both_ways {
-                    links(b * count + a);
-                }
-            }
-        };
         let mut matrix = vec![Some(0.0); count * count];
         if self.cost_r > 0.0 {
-            let mut usd_per_gb = vec![0.0; count * count];
-            for cost in self.costs {
-                mark(&cost.links, &mut |link| usd_per_gb[link] = cost.usd_per_gb);
-            }
-            matrix = usd_per_gb.into_iter().map(|usd| Some(-self.cost_r * usd)).collect();
+            matrix = self.prices(regions).into_iter().map(|usd| Some(-self.cost_r * usd)).collect();
         }
         for rule in &self.of_links {
             let action = &rule.action;
             let mut avoided = vec![false; if action.avoid_links.is_empty() { 0 } else { count * count }];
-            action.avoid_links.iter().for_each(|word| mark(word, &mut |link| avoided[link] = true));
+            action.avoid_links.iter().for_each(|word| mark(word, regions, |link| avoided[link] = true));
             for (r, _) in matrix.iter_mut().zip(avoided).filter(|(_, avoided)| *avoided) {
                 *r = r.map(|r| r - action.avoid_r);
             }
@@ -151,9 +136,18 @@ impl<'a> Constraints<'a> {
                     *r = r.map(|r| r + self.bias_r(rule, from, to));
                 }
             }
-            action.forbid_links.iter().for_each(|word| mark(word, &mut |link| matrix[link] = None));
+            action.forbid_links.iter().for_each(|word| mark(word, regions, |link| matrix[link] = None));
         }
         matrix
+    }
+
+    /// [`usd_per_gb`](Self::usd_per_gb) of every link between these regions, row by row.
+    pub(crate) fn prices(&self, regions: &[&Region]) -> Vec<f64> {
+        let mut prices = vec![0.0; regions.len() * regions.len()];
+        for cost in self.costs {
+            mark(&cost.links, regions, |link| prices[link] = cost.usd_per_gb);
+        }
+        prices
     }
 
     /// When packets and requests go over two paths. Of several rules the last one holds.
@@ -188,7 +182,8 @@ impl<'a> Constraints<'a> {
             // A bias looks at both ends of every link by itself.
             forbid_links.len() + avoid_links.len() + bias.len() * 32
         };
-        let costs = if self.cost_r > 0.0 { self.costs.len() } else { 0 };
+        let priced = self.cost_r > 0.0 || self.objective() == Objective::Cost;
+        let costs = if priced { self.costs.len() } else { 0 };
         self.of_links.iter().map(words).sum::<usize>() + costs
     }
 
@@ -319,4 +314,17 @@ impl Tendency<'_> {
 
 fn any(words: &[LinkWord], from: &Region, to: &Region) -> bool {
     words.iter().any(|word| word.means(from, to))
+}
+
+/// Tells every link between these regions that the word means, row by row.
+fn mark(word: &LinkWord, regions: &[&Region], mut link: impl FnMut(usize)) {
+    let fitting =
+        |glob: &Glob| (0..regions.len()).filter(|i| glob.matches(regions[*i].as_str())).collect::<Vec<_>>();
+    let (from, to) = (fitting(&word.from), fitting(&word.to));
+    for (a, b) in from.iter().flat_map(|a| to.iter().map(move |b| (*a, *b))) {
+        link(a * regions.len() + b);
+        if word.both_ways {
+            link(b * regions.len() + a);
+        }
+    }
 }
