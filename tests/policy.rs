@@ -13,7 +13,11 @@ use std::{
     process::Output,
     time::Duration,
 };
-use support::{binary, etcd::Cluster, pin, world};
+use support::{
+    binary,
+    etcd::{Cluster, Papers},
+    peer, pin, world,
+};
 
 fn record(revision: u64) -> Record {
     let policy = Policy::parse(&pin(revision, "us-east-2")).expect("a good policy");
@@ -80,15 +84,22 @@ impl Drop for Folder {
 }
 
 fn etcd_at(endpoints: Vec<String>) -> Store {
-    let settings = EtcdSettings {
+    etcd_by(&settings_at(endpoints))
+}
+
+fn etcd_by(settings: &EtcdSettings) -> Store {
+    Store::Etcd(Box::new(Etcd::new(settings).expect("the addresses are good")))
+}
+
+fn settings_at(endpoints: Vec<String>) -> EtcdSettings {
+    EtcdSettings {
         endpoints,
         prefix: "/ringway/test/".to_owned(),
         authority: None,
         papers: None,
         login: None,
         timeout: Duration::from_secs(5),
-    };
-    Store::Etcd(Box::new(Etcd::new(&settings).expect("the addresses are good")))
+    }
 }
 
 #[tokio::test]
@@ -133,6 +144,42 @@ async fn an_etcd_that_is_away_is_said_to_be() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(document(&store).await, Some(record(2).document));
+}
+
+#[tokio::test]
+async fn etcd_over_tls_and_with_a_login() {
+    let Some(etcdctl) = peer("etcdctl", "etcd-client") else { return };
+    let Some(cluster) = Cluster::start_with_tls().await else { return };
+    let Papers { authority, certificate, key } = cluster.papers().expect("it has some");
+    for words in [["user", "add", "root:secret"].as_slice(), &["auth", "enable"]] {
+        let mut command = tokio::process::Command::new(&etcdctl);
+        command.env("ETCDCTL_API", "3").args(["--endpoints", &cluster.endpoint()]);
+        command.arg("--cacert").arg(authority).arg("--cert").arg(certificate).arg("--key").arg(key);
+        let Output { status, stderr, .. } = command.args(words).output().await.expect("etcdctl runs");
+        assert!(status.success(), "{words:?}: {}", String::from_utf8_lossy(&stderr));
+    }
+    let secret = |name: &str, text: &str| {
+        let file = cluster.folder().join(name);
+        fs::write(&file, text).expect("its folder is there");
+        Some(("root".to_owned(), file))
+    };
+    let good = EtcdSettings {
+        authority: Some(authority.clone()),
+        papers: Some((certificate.clone(), key.clone())),
+        login: secret("password", "secret\n"),
+        ..settings_at(vec![cluster.endpoint()])
+    };
+    for (what, wrong) in [
+        ("another password", EtcdSettings { login: secret("guess", "guess\n"), ..good.clone() }),
+        ("no login", EtcdSettings { login: None, ..good.clone() }),
+        ("no certificate", EtcdSettings { papers: None, ..good.clone() }),
+        ("a member that is not trusted", EtcdSettings { authority: None, ..good.clone() }),
+    ] {
+        let refused = etcd_by(&wrong).present().await.expect_err(what);
+        println!("{what}: {refused}");
+        assert!(matches!(refused, StoreError::Refused(_) | StoreError::Away(_)), "{what}: {refused}");
+    }
+    suite(&etcd_by(&good), &etcd_by(&good)).await;
 }
 
 #[tokio::test]

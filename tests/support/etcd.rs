@@ -1,10 +1,11 @@
 //! A real etcd, with a folder and ports of its own.
 
 use super::peer;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
 use std::{
     env, fs,
     net::{Ipv4Addr, TcpListener},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
@@ -21,24 +22,53 @@ pub(crate) struct Cluster {
     folder: PathBuf,
     client: u16,
     other: u16,
+    papers: Option<Papers>,
     child: Option<Child>,
+}
+
+/// PEM files. The member and whoever asks it show the same certificate.
+pub(crate) struct Papers {
+    pub(crate) authority: PathBuf,
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
 }
 
 impl Cluster {
     /// Starts it, or says loudly that there is none.
     pub(crate) async fn start() -> Option<Self> {
+        Self::start_with(|_| None).await
+    }
+
+    /// The same with TLS, where both sides have to show a certificate.
+    pub(crate) async fn start_with_tls() -> Option<Self> {
+        Self::start_with(|folder| Some(Papers::write(folder))).await
+    }
+
+    async fn start_with(papers: impl FnOnce(&Path) -> Option<Papers>) -> Option<Self> {
         let program = peer("etcd", "etcd-server")?;
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let folder = env::temp_dir().join(format!("ringway-etcd-{}-{number}", std::process::id()));
         fs::create_dir(&folder).expect("a folder of its own");
-        let mut this = Self { program, folder, client: free_port(), other: free_port(), child: None };
+        let papers = papers(&folder);
+        let mut this = Self { program, folder, client: free_port(), other: free_port(), papers, child: None };
         this.run().await;
         Some(this)
     }
 
     /// Where it takes questions.
     pub(crate) fn endpoint(&self) -> String {
-        format!("http://127.0.0.1:{}", self.client)
+        let scheme = if self.papers.is_some() { "https" } else { "http" };
+        format!("{scheme}://127.0.0.1:{}", self.client)
+    }
+
+    /// What it shows, and wants to see.
+    pub(crate) fn papers(&self) -> Option<&Papers> {
+        self.papers.as_ref()
+    }
+
+    /// Where the test may put files.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Kills it at once.
@@ -52,7 +82,12 @@ impl Cluster {
     pub(crate) async fn run(&mut self) {
         let (client, other) = (self.endpoint(), format!("http://127.0.0.1:{}", self.other));
         let log = fs::File::create(self.folder.join("log")).expect("its folder is there");
-        let child = Command::new(&self.program)
+        let mut command = Command::new(&self.program);
+        if let Some(Papers { authority, certificate, key }) = &self.papers {
+            command.arg("--client-cert-auth").arg("--trusted-ca-file").arg(authority);
+            command.arg("--cert-file").arg(certificate).arg("--key-file").arg(key);
+        }
+        let child = command
             .args(["--name", "lab", "--logger", "zap", "--log-level", "warn"])
             .arg("--data-dir")
             .arg(self.folder.join("data"))
@@ -67,6 +102,30 @@ impl Cluster {
         while TcpStream::connect((Ipv4Addr::LOCALHOST, self.client)).await.is_err() {
             assert!(began.elapsed() < LIMIT, "etcd does not listen; its log: {}", self.folder.display());
             sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+impl Papers {
+    fn write(folder: &Path) -> Self {
+        let mut params = CertificateParams::new(Vec::<String>::new()).expect("no names");
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key"));
+        let authority = authority.expect("an authority");
+        let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("an address");
+        params.extended_key_usages =
+            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &authority).expect("a certificate");
+        let write = |name: &str, pem: String| {
+            let file = folder.join(name);
+            fs::write(&file, pem).expect("its folder is there");
+            file
+        };
+        Self {
+            authority: write("ca.pem", authority.pem()),
+            certificate: write("member.pem", certificate.pem()),
+            key: write("member.key", key.serialize_pem()),
         }
     }
 }
