@@ -8,9 +8,12 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
-    time::{Duration, Instant},
+    time::Duration,
 };
-use tokio::{net::TcpStream, time::sleep};
+use tokio::{
+    net::TcpStream,
+    time::{sleep, timeout},
+};
 
 /// A busy machine needs seconds to elect a leader of one.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -98,11 +101,13 @@ impl Cluster {
             .stderr(log)
             .spawn();
         self.child = Some(child.expect("etcd starts"));
-        let began = Instant::now();
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, self.client)).await.is_err() {
-            assert!(began.elapsed() < LIMIT, "etcd does not listen; its log: {}", self.folder.display());
-            sleep(Duration::from_millis(20)).await;
-        }
+        let listens = timeout(LIMIT, async {
+            while TcpStream::connect((Ipv4Addr::LOCALHOST, self.client)).await.is_err() {
+                sleep(Duration::from_millis(20)).await;
+            }
+        });
+        let folder = self.folder.display();
+        listens.await.unwrap_or_else(|_| panic!("etcd does not listen; its log: {folder}"));
     }
 }
 

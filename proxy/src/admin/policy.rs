@@ -113,6 +113,7 @@ pub(super) async fn status(desk: &Desk) -> Answer<wire::PolicyStatus> {
     }))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "map_err gives it away")]
 fn refusal(why: NotApplied) -> Refusal {
     let text = why.to_string();
     match why {

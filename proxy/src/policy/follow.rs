@@ -1,7 +1,7 @@
 //! Follows the store: whatever document comes to be in it is given to the control task, which obeys or refuses it.
 
 use super::{Etcd, FileStore, Health, Present, Store, StoreError, file::replace};
-use crate::control::Handle;
+use crate::control::{Control, Handle};
 use ringway_router::Policy;
 use std::{
     fs,
@@ -132,7 +132,7 @@ impl Follower<'_> {
         let first = self.seen.replace(present.version).is_none();
         if present.document.is_none() && first {
             // A store that nobody has used yet: nothing is forbidden, as far as anybody knows.
-            self.control.ask(|control| control.know_policy()).await;
+            self.control.ask(Control::know_policy).await;
             return;
         }
         let Some(policy) = offer(self.control, self.store.health(), present.document).await else { return };
