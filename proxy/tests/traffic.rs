@@ -109,3 +109,39 @@ fn a_rule_about_a_tenant_or_a_number_moves_its_calls_and_their_dialogs_alone() {
     let bye = world.request(Oregon.proxy(), Ohio.proxy(), "BYE");
     assert!(bye.all("Route")[1].ends_with(";lr;tenant=acme;called=+17035550100>"), "{:?}", bye.all("Route"));
 }
+
+/// Every INVITE of a tenant over two paths from the first packet on, another's never: whatever is late.
+#[test]
+fn protection_is_what_the_rules_say() {
+    const RULES: &str = r#"
+revision = 1
+[[rule]]
+name = "acme twice"
+match = { tenant = "acme" }
+protect = "always"
+[[rule]]
+name = "never two of these"
+match = { tenant = "thrift" }
+protect = "never"
+"#;
+    let mut world = World::new(&Survey::fair().policy(RULES)).with_phones(Manner::default());
+    let first_hops = |world: &World, call: &str| {
+        let from = world.wire.iter().filter(|packet| packet.from == Oregon.proxy());
+        let invites =
+            from.filter(|packet| packet.sip.is_request("INVITE") && packet.sip.one("Call-ID") == call);
+        invites.map(|packet| packet.to).collect::<std::collections::BTreeSet<_>>().len()
+    };
+    for (call, marks, paths) in [("a", ";tenant=acme", 2), ("p", "", 1)] {
+        world.place(world.invite(call).route(&home(marks)));
+        world.settle();
+        assert_eq!((first_hops(&world, call), world.placed(call).rings), (paths, 1), "{call}");
+    }
+    // Silence on the direct way: the plain call has a copy long before the first timeout, the other one only then.
+    world.cut(Oregon, Virginia);
+    for (call, marks, paths) in [("late", "", 2), ("thrifty", ";tenant=thrift", 1)] {
+        world.place(world.invite(call).route(&home(marks)));
+        world.run_ms(500);
+        assert_eq!(first_hops(&world, call), paths, "{call}");
+        world.settle();
+    }
+}

@@ -286,7 +286,8 @@ impl<'a> Trial<'a> {
         let mut tallies = std::mem::take(&mut self.tallies);
         let mut lost = BTreeMap::new();
         for case in self.cases(holding) {
-            let weigher = Weigher { graph: &graph, settings, orders: &orders, hearing: case.hearing, lenient: false };
+            let weigher =
+                Weigher { graph: &graph, settings, orders: &orders, hearing: case.hearing, lenient: false };
             let old = best(&weigher, case, &case.old);
             let new = best(&weigher, case, &case.new);
             let same = old.as_ref().map(|old| &old.path) == new.as_ref().map(|new| &new.path);

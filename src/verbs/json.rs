@@ -75,7 +75,10 @@ pub(super) fn route(route: &Route) -> Value {
     json!({
         "from": route.from, "to": route.to, "class": route.class,
         "ranked": route.ranked.iter().map(candidate).collect::<Vec<_>>(),
-        "reason": route.reason, "since_us": route.since_us, "epoch": route.epoch,
+        "reason": route.reason, "since_us": route.since_us, "epoch": route.epoch, "protect": route.protect,
+        "reactions": route.reactions.iter().map(|reaction| json!({
+            "from": reaction.from, "to": reaction.to, "path": reaction.path,
+        })).collect::<Vec<_>>(),
     })
 }
 

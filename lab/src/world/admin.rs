@@ -184,7 +184,7 @@ impl From<Link> for MeasuredLink {
 
 impl From<Route> for ChosenRoute {
     fn from(route: Route) -> Self {
-        let Route { from, to, class: _, ranked, reason, since_us: _, epoch: _ } = route;
+        let Route { from, to, ranked, reason, .. } = route;
         let path = ranked.into_iter().next().map(|first| first.path).unwrap_or_default();
         Self { from, to, path, reason }
     }

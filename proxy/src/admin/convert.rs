@@ -9,8 +9,8 @@ use crate::{
 };
 use ringway_proto::admin as wire;
 use ringway_router::{
-    Candidate, Cause, Change, Explanation, LaneReport, LinkState, NodeId, Order, Path, Ranked, Region, Route,
-    Time,
+    Candidate, Cause, Change, Explanation, LaneReport, LinkState, NodeId, Order, Path, Protect, Ranked,
+    Reaction, Region, Route, Time,
 };
 use std::time::Duration;
 
@@ -121,7 +121,7 @@ fn of_lane(lane: &LaneReport) -> wire::Lane {
 }
 
 pub(super) fn route(home: &Region, epoch: u64, route: &Route) -> wire::Route {
-    let Route { to, slice, ranked, reason, since, refused, reactions: _, protect: _ } = route;
+    let Route { to, slice, ranked, reason, since, refused, reactions, protect } = route;
     wire::Route {
         from: home.to_string(),
         to: to.to_string(),
@@ -130,6 +130,21 @@ pub(super) fn route(home: &Region, epoch: u64, route: &Route) -> wire::Route {
         reason: refused.as_ref().map_or_else(|| reason.to_string(), |refused| refused.why.clone()),
         since_us: since.micros(),
         epoch,
+        protect: protect_word(*protect).to_owned(),
+        reactions: reactions.iter().map(reaction).collect(),
+    }
+}
+
+fn reaction(Reaction { from, to, path }: &Reaction) -> wire::Reaction {
+    wire::Reaction { from: from.to_string(), to: to.to_string(), path: regions(path) }
+}
+
+/// As policies spell it.
+fn protect_word(protect: Protect) -> &'static str {
+    match protect {
+        Protect::Never => "never",
+        Protect::OnSuspicion => "on-suspicion",
+        Protect::Always => "always",
     }
 }
 
@@ -175,6 +190,8 @@ pub(super) fn explanation(own: &NodeId, epoch: u64, explanation: &Explanation) -
             reason: refused.as_ref().map_or_else(|| reason.clone(), |refused| refused.why.clone()),
             since_us: since.map(Time::micros).unwrap_or_default(),
             epoch,
+            // What the data planes do is in the route list; an explanation is about the choice.
+            ..wire::Route::default()
         }),
         candidates: all,
         policy_revision: *policy_revision,

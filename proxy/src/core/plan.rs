@@ -8,7 +8,7 @@ use super::{
     target::{Goal, Target},
     view::View,
 };
-use ringway_router::{Path, Ranked, Region, Route, Traffic};
+use ringway_router::{Path, Protect, Ranked, Region, Route, Traffic};
 use ringway_sip::Peer;
 use std::{collections::VecDeque, time::Duration};
 
@@ -37,6 +37,8 @@ pub struct Measured {
     pub round_trip: Duration,
     /// One way, 0 to 1.
     pub loss: f64,
+    /// When the rules want requests to go over two paths.
+    pub protect: Protect,
 }
 
 /// What the next element is.
@@ -53,17 +55,28 @@ pub enum Hop {
 }
 
 impl Measured {
-    fn of(ranked: &Ranked) -> Self {
+    fn of(ranked: &Ranked, protect: Protect) -> Self {
         let round_trip = Duration::try_from_secs_f64(ranked.delay_ms * 2e-3).unwrap_or(Duration::MAX);
-        Self { round_trip, loss: ranked.loss }
+        Self { round_trip, loss: ranked.loss, protect }
     }
 }
 
 impl Leg {
-    /// Whether what goes this way goes another way as well, because the path is known to lose.
+    /// Whether what goes this way, after `copies` others, goes another way as well: because the path is known to lose, or
+    /// the rules want it.
     #[must_use]
-    pub fn is_lossy(&self) -> bool {
-        self.measured.is_some_and(|path| is_lossy(path.loss))
+    pub fn goes_again(&self, copies: usize) -> bool {
+        self.measured.is_some_and(|path| match path.protect {
+            Protect::Never => false,
+            Protect::OnSuspicion => is_lossy(path.loss),
+            Protect::Always => copies == 0 || is_lossy(path.loss),
+        })
+    }
+
+    /// Whether a copy may go another way only because an answer is late.
+    #[must_use]
+    pub fn may_be_hedged(&self) -> bool {
+        self.measured.is_none_or(|path| path.protect != Protect::Never)
     }
 }
 
@@ -154,7 +167,7 @@ fn ingress(
                     routes: routes(&ranked.path, routed, &marks, site)
                         .chain(target.routes.iter().cloned())
                         .collect(),
-                    measured: Some(Measured::of(ranked)),
+                    measured: Some(Measured::of(ranked, route.protect)),
                     refuses_streams: false,
                 })
                 .collect();

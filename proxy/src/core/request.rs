@@ -136,7 +136,7 @@ impl Proxy {
             return self.engine.note(Note::Dropped(Dropped::UnroutableAck));
         };
         let copy = best
-            .is_lossy()
+            .goes_again(0)
             .then(|| legs.iter().find(|leg| *leg != best && leg.hop.is_independent_of(&best.hop)))
             .flatten();
         let branch = self.engine.mint.stateless_branch(ack);

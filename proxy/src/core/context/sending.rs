@@ -92,15 +92,16 @@ impl Context {
     /// Sends the request over the next leg of the branch, if there is one. Over a path that is known to lose, the one
     /// after it gets its copy at once.
     pub(super) fn advance(&mut self, engine: &mut Engine, now: Instant, b: usize) {
-        let mut shed = None;
+        let (mut shed, mut copies) = (None, 0);
         while let Some(leg) = self.next_leg(b) {
             if let Err(spared) = self.offer(engine, now, b, &leg) {
                 shed = Some(spared);
                 continue;
             }
-            let lossy = leg.is_lossy();
+            let again = leg.goes_again(copies);
             self.send(engine, now, b, leg);
-            if !lossy {
+            copies += 1;
+            if !again {
                 break;
             }
         }
@@ -175,7 +176,7 @@ impl Context {
     /// requests nobody can say.
     fn late_at(&self, engine: &mut Engine, now: Instant, leg: &Leg) -> Option<Instant> {
         let Hop::Mesh(region, _) = &leg.hop else { return None };
-        if self.request.method() != Method::Invite {
+        if self.request.method() != Method::Invite || !leg.may_be_hedged() {
             return None;
         }
         engine.patience.pay();
