@@ -5,8 +5,6 @@
 //! know earlier: that is one round trip after the cut, and up to one pause more. `RINGWAY_LINK_DAYS` sets how many days
 //! the quiet links are watched (one unless told otherwise).
 
-#![expect(clippy::unwrap_used, reason = "the simulated network is test code, though it is no test")]
-
 mod network;
 
 use network::{Network, Weather};
@@ -68,7 +66,7 @@ fn a_hard_cut_is_known_within_80_ms_of_the_first_missing_answer() {
             let cut = network.now();
             network.weather_there(Weather { cut: true, ..background });
             network.weather_back(Weather { cut: true, ..background });
-            network.run_while(Duration::from_secs(5), |network| network.is_up());
+            network.run_while(Duration::from_secs(5), Network::is_up);
             let first_due = network.first_missing(cut).unwrap();
             times.push(ms(network.now().since(first_due)));
             from_cut.push(ms(network.now().since(cut)));
@@ -101,7 +99,7 @@ fn on_an_idle_link_a_burst_confirms_a_cut() {
         let mut network = quiet(SEED + run, IDLE, fair);
         let cut = network.now();
         network.weather_there(Weather { cut: true, ..fair });
-        network.run_while(Duration::from_secs(5), |network| network.is_up());
+        network.run_while(Duration::from_secs(5), Network::is_up);
         let first_due = network.first_missing(cut).unwrap();
         times.push(ms(network.now().since(first_due)));
     }

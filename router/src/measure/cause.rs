@@ -56,10 +56,9 @@ impl Evidence {
         match (lossy, slow, self.sip()) {
             (false, false, Sip::Well) => Cause::None,
             (false, false, Sip::Overloaded) => Cause::Server,
-            // The way is clean for probes and not for SIP: a firewall, or a server that drops.
-            (false, false, Sip::Lossy) => Cause::Unknown,
-            // A node without a free processor reflects late, too.
-            (false, true, Sip::Overloaded) => Cause::Unknown,
+            // The way is clean for probes and not for SIP: a firewall, or a server that drops. Or late for both: a node
+            // without a free processor reflects late, too.
+            (false, false, Sip::Lossy) | (false, true, Sip::Overloaded) => Cause::Unknown,
             (true, _, _) | (false, true, Sip::Well | Sip::Lossy) => Cause::Path,
         }
     }

@@ -352,7 +352,7 @@ struct TenSeconds {
 impl TenSeconds {
     fn add(&mut self, now: Time, count: u32) {
         let second = now.millis() / 1_000;
-        if let Some((of, sum)) = self.seconds.iter_mut().nth(usize::try_from(second % 10).unwrap_or(0)) {
+        if let Some((of, sum)) = self.seconds.get_mut(usize::try_from(second % 10).unwrap_or(0)) {
             *sum = if *of == second { sum.saturating_add(count) } else { count };
             *of = second;
         }
