@@ -67,8 +67,10 @@ fn in_a_large_mesh_a_refresh_is_short_and_rare() {
     let (first, rest) = said.split_first().unwrap();
     assert!(first.1.is_full());
     assert!((5..=30).contains(&rest.len()), "{}", rest.len());
+    let fulls = rest.iter().filter(|(_, statement)| statement.is_full()).count();
+    assert!(fulls <= 2, "everything is said again every nine minutes on average, not {fulls} times in five");
     for (at_ms, statement) in rest {
-        assert!(!statement.is_full() && statement.links.is_empty(), "at {at_ms} ms");
+        assert!(statement.is_full() || statement.links.is_empty(), "at {at_ms} ms");
         assert!(statement.refresh >= Duration::from_secs(10) && !statement.urgent);
     }
 }
