@@ -78,7 +78,7 @@ mod tests {
             book.note(&HopEvent { to: to.clone(), what: HopSign::Request });
             assert!(requests(second) <= 11, "{second}");
         }
-        assert_eq!((requests(30), requests(45)), (10, 0));
+        assert_eq!((requests(30), requests(45)), (9, 0));
     }
 
     #[test]
