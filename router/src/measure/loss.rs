@@ -4,18 +4,20 @@
 
 use crate::Time;
 
-/// Loss that is no news between cloud regions.
-const LOSS_USUAL: f64 = 0.001;
-/// Loss that is a brownout.
-const LOSS_BAD: f64 = 0.05;
+/// Loss that is no news between cloud regions; on a link that always loses more, up to so much, that is no news.
+const LOSS_USUAL: (f64, f64) = (0.001, 0.02);
+/// Loss that is a brownout. Whether one is over is tested against what it was, up to the second.
+const LOSS_BAD: (f64, f64) = (0.05, 0.5);
 /// The sum at which a brownout is believed. See `proxy/tests/detection.rs` for what it costs and what it misses.
 const ALARM: f64 = 13.5;
-/// The sum at which it is taken to be over: 140 good packets since the last bad spell.
-const ALL_CLEAR: f64 = ALARM - 7.0;
+/// The sum at which it is taken to be over: after 5 %, 180 good packets since the last bad spell; after 20 %, 42.
+const ALL_CLEAR: f64 = ALARM - 9.0;
 /// A link without a history counts as one that carried this many packets without a loss.
 const PRESUMED_CLEAN: f64 = 200.0;
 /// How soon counts lose half their weight: while all is well, and at the beginning and later in a brownout.
 const HALF_LIFE_USUAL_S: f64 = 60.0;
+/// The same for what is taken for usual.
+const HALF_LIFE_BASELINE_S: f64 = 300.0;
 const HALF_LIFE_BAD_S: (f64, f64) = (2.0, 20.0);
 
 /// Page's CUSUM test on the log-likelihood ratio of bad against usual loss, with the counts it dates:
@@ -37,6 +39,8 @@ pub struct LossEstimate {
     counts: Counts,
     /// What was counted since the sum last stood at the far end: where the change lies, if there was one.
     since_turn: Counts,
+    /// What was counted in all the stretches in which nothing spoke for a brownout in the end.
+    baseline: Counts,
     at: Time,
     turned: Time,
 }
@@ -52,7 +56,15 @@ impl LossEstimate {
     /// A link that nothing is known about.
     pub fn new(now: Time) -> Self {
         let counts = Counts { packets: PRESUMED_CLEAN, lost: 0.0 };
-        Self { sum: 0.0, brownout: false, counts, since_turn: Counts::default(), at: now, turned: now }
+        Self {
+            sum: 0.0,
+            brownout: false,
+            counts,
+            since_turn: Counts::default(),
+            baseline: counts,
+            at: now,
+            turned: now,
+        }
     }
 
     /// Takes in packets whose fate is known, each loss by itself. `lost` is at most `packets`.
@@ -65,17 +77,22 @@ impl LossEstimate {
         let lost = lost.min(packets);
         let bursts = f64::from(bursts.min(lost));
         let (packets, lost) = (f64::from(packets), f64::from(lost));
-        self.counts.fade(0.5_f64.powf(now.since(self.at).as_secs_f64() / self.half_life_s(now)));
+        let passed_s = now.since(self.at).as_secs_f64();
+        self.counts.fade(0.5_f64.powf(passed_s / self.half_life_s(now)));
+        self.baseline.fade(0.5_f64.powf(passed_s / HALF_LIFE_BASELINE_S));
         self.at = now;
         self.counts.add(packets, lost);
         self.since_turn.add(packets, lost);
 
-        let evidence = bursts * (LOSS_BAD / LOSS_USUAL).ln()
-            + (packets - lost) * ((1.0 - LOSS_BAD) / (1.0 - LOSS_USUAL)).ln();
+        let (usual, bad) = (self.usual(), self.bad());
+        let evidence = bursts * (bad / usual).ln() + (packets - lost) * ((1.0 - bad) / (1.0 - usual)).ln();
         self.sum = (self.sum + evidence).clamp(0.0, ALARM);
         match self.brownout {
             false if self.sum >= ALARM => self.turn(now, true),
-            false if self.sum <= 0.0 => self.since_turn = Counts::default(),
+            false if self.sum <= 0.0 => {
+                self.baseline.add(self.since_turn.packets, self.since_turn.lost);
+                self.since_turn = Counts::default();
+            }
             true if self.sum <= ALL_CLEAR => self.turn(now, false),
             true if self.sum >= ALARM => self.since_turn = Counts::default(),
             _ => {}
@@ -116,6 +133,17 @@ impl LossEstimate {
     /// What was counted since the sum last stood at the far end; after a turn, since the point that it dates.
     pub(crate) fn counts(&self) -> Counts {
         self.counts
+    }
+
+    fn usual(&self) -> f64 {
+        let Counts { packets, lost } = self.baseline;
+        let (least, most) = LOSS_USUAL;
+        (lost / packets.max(PRESUMED_CLEAN)).clamp(least, most)
+    }
+
+    fn bad(&self) -> f64 {
+        let (least, most) = LOSS_BAD;
+        if self.brownout { self.loss().clamp(least, most) } else { least }
     }
 
     fn half_life_s(&self, now: Time) -> f64 {
@@ -195,12 +223,12 @@ mod tests {
     }
 
     #[test]
-    fn a_healed_link_is_clean_after_three_good_seconds_not_before() {
+    fn a_healed_link_is_clean_after_a_good_second_or_two_not_before() {
         let mut estimate = LossEstimate::new(Time::default());
         let ms = feed(&mut estimate, 0, 300, |n| n % 5 == 0);
-        let ms = feed(&mut estimate, ms, 100, |_| false);
-        assert!(estimate.is_brownout() && estimate.loss() > 0.05, "two good seconds happen in a bad spell");
-        feed(&mut estimate, ms, 50, |_| false);
+        let ms = feed(&mut estimate, ms, 35, |_| false);
+        assert!(estimate.is_brownout() && estimate.loss() > 0.05, "that much luck happens in a bad spell");
+        feed(&mut estimate, ms, 65, |_| false);
         assert!(!estimate.is_brownout() && estimate.loss() < 0.001, "{}", estimate.loss());
     }
 
