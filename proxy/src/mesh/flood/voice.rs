@@ -31,8 +31,10 @@ const CHANGE_BUDGET: f64 = 8_000.0;
 const COPIES: f64 = 1.25;
 /// What a frame costs beyond the statement: signature, framing, TLS, TCP, IP.
 const FRAME_BYTES: f64 = 180.0;
-/// Words that may be said in a row.
+/// Words that may be said in a row: a minute's share, within these bounds.
+const BURST_S: f64 = 60.0;
 const BURST_BYTES: f64 = 6_000.0;
+const BURST_BYTES_MIN: f64 = 1_500.0;
 /// What a node may owe for urgent words; beyond that they wait like the others.
 const DEBT_BYTES: f64 = 12_000.0;
 /// A full statement that is no longer is said rather than an amendment: nothing is saved by less.
@@ -108,7 +110,9 @@ impl Voice {
             return Some(now);
         }
         let due = told.at + told.refresh;
-        let (rate, amount) = (change_rate(size), self.purse.amount(now, change_rate(size), BURST_BYTES));
+        let rate = change_rate(size);
+        let burst = (rate * BURST_S).clamp(BURST_BYTES_MIN, BURST_BYTES);
+        let amount = self.purse.amount(now, rate, burst);
         let when = |gap: Duration, missing: f64| {
             let wait = Duration::from_secs_f64((missing.max(0.0) / rate).min(REFRESH_MAX.as_secs_f64()));
             (told.at + gap).max(now + wait)
