@@ -3,17 +3,18 @@
 
 mod support;
 
-use ringway_lab::world::{RouteNews, World, WorldSpec};
+use ringway_lab::world::{Node, RouteNews, World, WorldSpec};
 use std::{
     env,
     pin::Pin,
+    process::Command,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
-use support::{call::Phones, pin, world, world_of};
+use support::{binary, call::Phones, pin, world, world_of};
 use tokio::{
     sync::Mutex,
     time::{sleep, timeout},
@@ -25,7 +26,7 @@ static ALONE: Mutex<()> = Mutex::const_new(());
 /// Nobody waits longer for a word.
 const LIMIT: Duration = Duration::from_secs(10);
 /// Beyond the holds of a link and of a path that have to pass before direct is trusted again, and their back-off.
-const CALM: Duration = Duration::from_secs(120);
+const CALM: Duration = Duration::from_secs(90);
 
 type News = Pin<Box<dyn Stream<Item = Result<RouteNews, tonic::Status>> + Send>>;
 
@@ -61,14 +62,32 @@ async fn reactions(world: &World, what: &str, harm: impl Fn(&mut ringway_lab::wa
                 .duration_since(at)
                 .as_millis(),
         );
+        // Long enough for both ends to know that it is an outage and no loss.
+        sleep(Duration::from_secs(2)).await;
         world.wan().heal();
-        timeout(CALM, until(&mut news, true)).await.expect("direct is taken again");
+        let again = timeout(CALM, until(&mut news, true)).await;
+        assert!(
+            again.is_ok(),
+            "round {round}: {what}, healed, and direct is not taken again\n{}",
+            told(oregon)
+        );
         // The probes slow down to the pace of a link that carries calls in peace.
         sleep(Duration::from_secs(2)).await;
     }
     took.sort_unstable();
     println!("{what}: another path after {took:?} ms");
     took
+}
+
+/// What an operator would look at.
+fn told(node: &Node) -> String {
+    let address = format!("http://{}", node.admin_address());
+    let ask = |verb: &[&str]| {
+        let output =
+            Command::new(binary()).args(verb).args(["--address", &address]).output().expect("it runs");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    ask(&["link", "list"]) + &ask(&["route", "explain", "us-west-2", "us-east-1"])
 }
 
 /// Calls from Oregon to Virginia, one after the other, until told to stop: (placed, failed).

@@ -21,12 +21,12 @@ use tokio::{
 /// One world after the other: four of them starve each other's probes, and a pinned path that counts as down is left.
 static ALONE: Mutex<()> = Mutex::const_new(());
 
-const CALLS: u64 = 3_000;
+const CALLS: u64 = 5_000;
 const STREAM_CALLS: u64 = 200;
 const CALLS_PER_SECOND: u64 = 60;
 const SWAPS: u64 = 10_000;
 /// Beyond the time that the calls take: start, talk time, and one round of retransmissions.
-const LIMIT: Duration = Duration::from_secs(90);
+const LIMIT: Duration = Duration::from_secs(150);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn calls_take_a_relay_while_the_table_is_swapped_ten_thousand_times() {
@@ -56,7 +56,7 @@ async fn calls_take_a_relay_while_the_table_is_swapped_ten_thousand_times() {
         let node = world.node(relay, 1).expect("the whitepaper has it");
         relayed += metric(node, "ringway_sip_requests_total", "method=\"INVITE\"").await;
     }
-    assert!(relayed >= 3_000.0, "every call went over a relay, {relayed} INVITEs were seen there");
+    assert!(relayed >= 5_000.0, "every call went over a relay, {relayed} INVITEs were seen there");
     let again = totals.retransmissions;
     println!(
         "{CALLS} calls, {again} retransmissions, {swaps} swaps, {epochs} tables, {relayed} INVITEs relayed"
@@ -146,7 +146,7 @@ async fn swap_while_calls_run(world: &World) -> u64 {
         let relay = if swaps % 2 == 0 { "us-west-1" } else { "us-east-2" };
         ingress.admin().apply_policy(&pin(swaps + 2, relay)).await.expect("the policy is good");
         swaps += 1;
-        if swaps % 50 == 0 && metric(ingress, "ringway_calls_total", "").await >= 3_000.0 {
+        if swaps % 50 == 0 && metric(ingress, "ringway_calls_total", "").await >= 5_000.0 {
             return swaps;
         }
     }

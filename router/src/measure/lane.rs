@@ -33,6 +33,8 @@ pub(crate) struct LaneEstimator {
     lost_there: u32,
     bursts: Bursts,
     reordered: f64,
+    /// The link was down meanwhile: what was sent until the next answer is no share of lost packets.
+    forgiven: bool,
 }
 
 /// What an answer is.
@@ -63,6 +65,7 @@ impl LaneEstimator {
             lost_there: 0,
             bursts: Bursts::default(),
             reordered: 0.0,
+            forgiven: false,
         }
     }
 
@@ -81,9 +84,14 @@ impl LaneEstimator {
         let step = self.trips.push(now.since(sent));
         let mut there = self.counters.take(question, arrived);
         let lost_at = (there.lost > 0).then(|| self.sent_before(question, there.packets)).flatten();
-        if !self.standing.is_up() {
+        if !self.standing.is_up() || self.forgiven {
             // The outage is told by the standing; it is no share of lost packets.
             there = Passage::default();
+        }
+        if std::mem::take(&mut self.forgiven) {
+            self.late.clear();
+            self.outstanding.retain(|(sequence, _)| question.wrapping_sub(*sequence).cast_signed() < 0);
+            self.lost_there = 0;
         }
         self.reordered += (f64::from(u8::from(there.overtaken)) - self.reordered) / 512.0;
         if there.packets > 0 {
@@ -113,6 +121,11 @@ impl LaneEstimator {
             missed += 1;
         }
         missed
+    }
+
+    /// The link went down, and this lane with it.
+    pub(crate) fn forgive(&mut self) {
+        self.forgiven = true;
     }
 
     /// When [`age`](Self::age) has something to do.
@@ -152,7 +165,7 @@ impl LaneEstimator {
     fn settle(&mut self, now: Time) {
         if self.lost_there > 0 {
             self.lost_there -= 1;
-        } else if self.standing.is_up() {
+        } else if self.standing.is_up() && !self.forgiven {
             self.loss_back.update(now, 1, 1);
         }
     }
@@ -186,6 +199,27 @@ mod tests {
             lane.on_answer(now + Duration::from_millis(64), n, n);
         }
         (lane, 99, now)
+    }
+
+    /// Three misses over all lanes take the link down before one lane alone would be.
+    #[test]
+    fn what_an_outage_of_the_link_took_is_no_share_of_loss() {
+        let (mut lane, n, mut now) = steady();
+        lane.forgive();
+        for k in 1..=40 {
+            now = now + Duration::from_millis(100);
+            lane.on_sent(now, n + k);
+            lane.age(now, 100);
+        }
+        for k in 41..=80 {
+            now = now + Duration::from_millis(100);
+            lane.on_sent(now, n + k);
+            let arrived = n + k - 40;
+            let heard = lane.on_answer(now + Duration::from_millis(64), n + k, arrived).expect("waited for");
+            assert_eq!(heard.there.lost, 0);
+            lane.age(now + Duration::from_millis(64), 100);
+        }
+        assert_eq!((lane.loss.loss(), lane.loss_back.loss()), (0.0, 0.0));
     }
 
     #[test]

@@ -267,6 +267,7 @@ impl LinkEstimator {
         self.standing = self.standing.after(now, sign);
         if was_up && !self.standing.is_up() {
             self.fell = Some(now);
+            self.lanes.iter_mut().for_each(LaneEstimator::forgive);
         }
     }
 

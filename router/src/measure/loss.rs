@@ -118,9 +118,10 @@ impl LossEstimate {
         }
     }
 
-    /// The test on more packets finds that it is over.
+    /// The test on more packets finds that it is over: what this one counted lately is of before.
     pub(crate) fn clear(&mut self, now: Time) {
         if self.brownout {
+            self.since_turn = Counts::default();
             self.turn(now, false);
         }
     }
