@@ -75,6 +75,7 @@ impl Metrics {
     pub fn new() -> Result<Self, prometheus::Error> {
         let registry = Registry::new_custom(Some("ringway".into()), None)?;
         let r = &registry;
+        let refused = "1: the policy store holds a document that is refused";
         let closed = "Connections that ended, or were not made";
         let dropped = "Datagrams that the kernel dropped because the socket was full";
         Ok(Self {
@@ -128,11 +129,7 @@ impl Metrics {
             route_epoch: gauge(r, "route_epoch", "Epoch of the active route table")?,
             policy_revision: gauge(r, "policy_revision", "Revision of the active policy")?,
             policy_store_up: gauge(r, "policy_store_up", "1: the policy store answers")?,
-            policy_store_refused: gauge(
-                r,
-                "policy_store_refused",
-                "1: the policy store holds a document that is refused",
-            )?,
+            policy_store_refused: gauge(r, "policy_store_refused", refused)?,
             nodes_live: gauge(r, "nodes_live", "Nodes that are heard of, this one included")?,
             streams_open: gauge(r, "mesh_streams_open", "Streams to other nodes")?,
             overrides_active: gauge(r, "overrides_active", "Orders by hand that are in force")?,

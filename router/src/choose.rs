@@ -185,8 +185,11 @@ impl Chooser {
         match reason {
             Reason::Held { .. } => self.backoff.promoted(now),
             Reason::Better { .. } | Reason::Gone { .. } => self.backoff.failed(now, settings.hold),
-            Reason::Waiting | Reason::First(_) | Reason::Sooner(_) => {}
-            Reason::Policy { .. } | Reason::Ordered { .. } => {}
+            Reason::Waiting
+            | Reason::First(_)
+            | Reason::Sooner(_)
+            | Reason::Policy { .. }
+            | Reason::Ordered { .. } => {}
         }
     }
 }

@@ -304,7 +304,7 @@ fn every_change_is_explained_again_from_the_journal() {
     // Reports of one moment are heard one after the other: the last change of a moment is the one that holds.
     let last = |change: &&ringway_router::Change| {
         let later = world.changes.iter().filter(|other| other.at == change.at && other.to == change.to);
-        later.last() == Some(*change)
+        later.max_by_key(|other| other.epoch).map(|other| other.epoch) == Some(change.epoch)
     };
     for change in world.changes.iter().filter(last) {
         let decision = journal.decision(change.at, &change.from, &change.to, &Traffic::voice());

@@ -173,7 +173,6 @@ fn recall(file: &Path) -> io::Result<VecDeque<Entry>> {
     Ok(entries)
 }
 
-#[expect(clippy::result_large_err, reason = "tonic's own type")]
 pub(super) fn list(desk: &Desk, request: Request<ListAuditRequest>) -> Answer<List<AuditEntry>> {
     let last = match request.into_inner().last {
         0 => REMEMBERED,
@@ -183,7 +182,6 @@ pub(super) fn list(desk: &Desk, request: Request<ListAuditRequest>) -> Answer<Li
     Ok(Response::new(Box::pin(iter(entries.into_iter().map(|entry| Ok(convert::audit(entry)))))))
 }
 
-#[expect(clippy::result_large_err, reason = "tonic's own type")]
 pub(super) fn watch(desk: &Desk) -> Answer<List<AuditEvent>> {
     let (present, added) = desk.audit.watch();
     let event = |event| AuditEvent { event: Some(event) };

@@ -161,7 +161,7 @@ impl Orders {
     /// Drops what has ended. Returns whether the own orders changed.
     fn prune(&mut self, now: Time) -> bool {
         let before = self.own.len();
-        self.own.retain(|one| !one.has_ended(now) && !(one.revoked && one.given + REVOKED_FOR <= now));
+        self.own.retain(|one| !(one.has_ended(now) || one.revoked && one.given + REVOKED_FOR <= now));
         let known = self.others.len();
         let is_kept = |held: &Others| held.gone_since.is_none_or(|since| since + GONE_FOR > now);
         self.others.retain(|_, held| is_kept(held));

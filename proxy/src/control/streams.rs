@@ -135,7 +135,7 @@ impl Control {
             return false;
         }
         let Some(certificates) = self.flood.introduce(id, origins) else { return false };
-        let introductions = certificates.into_iter().map(|certificate| Word::Introduction(certificate));
+        let introductions = certificates.into_iter().map(Word::Introduction);
         let bodies = introductions.map(|word| convert::flood::to_wire(&word)).chain([word]);
         let mut frames = bodies.map(|body| Frame { body: Some(body) });
         frames.all(|frame| stream.sender.try_send(frame).is_ok())

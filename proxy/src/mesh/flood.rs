@@ -337,7 +337,7 @@ impl Flood {
         let every =
             DIGEST_EVERY.max(DIGEST_EVERY_STREAM * u32::try_from(self.peers.open.len()).unwrap_or(u32::MAX));
         let is_due = |peer: &&mut Peer| peer.node.is_some() && peer.digest_due <= now;
-        for (&to, peer) in self.peers.open.iter_mut().filter(|(_, peer)| is_due(&peer)) {
+        for (&to, peer) in self.peers.open.iter_mut().filter(|(_, peer)| is_due(peer)) {
             let buckets = *self.digest.get_or_insert_with(|| digest::of(&self.ledger));
             peer.digest_due = now + every.mul_f64(0.75 + 0.25 * self.chance.f64());
             let word = Word::Digest(Digest { buckets, next: every });

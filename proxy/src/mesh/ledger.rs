@@ -70,7 +70,7 @@ pub struct Held {
 impl Held {
     /// Sequence of the full statement.
     #[must_use]
-    pub fn basis(&self) -> u64 {
+    pub fn full_sequence(&self) -> u64 {
         self.full.sequence
     }
 
@@ -108,7 +108,7 @@ pub struct Signed {
 #[derive(Debug)]
 pub enum Heard {
     /// It is news: take it in and pass it on.
-    New(Statement),
+    New(Box<Statement>),
     /// Known already, or older than what is known.
     Known,
     /// It is of an earlier incarnation than what is known, which is this.
@@ -240,7 +240,7 @@ impl Ledger {
             return Err(RefusedWord::Flood);
         }
         self.keep(now, statement.clone(), signed);
-        Ok(Heard::New(statement))
+        Ok(Heard::New(Box::new(statement)))
     }
 
     /// Keeps this node's own word.

@@ -38,7 +38,7 @@ pub(crate) fn differences(world: &World) -> Vec<String> {
     for node in world.nodes.iter().filter(|node| node.alive) {
         let ledger = node.flood.ledger();
         for other in &world.nodes {
-            let heard = ledger.of(&other.id).map(|held| held.version());
+            let heard = ledger.of(&other.id).map(ringway_proxy::mesh::ledger::Held::version);
             let said = other.flood.ledger().of(&other.id).map(|held| (held.version(), held.heard));
             let is_right = match (heard, said) {
                 (heard, Some((version, at))) if other.alive => {

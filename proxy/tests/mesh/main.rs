@@ -1,7 +1,8 @@
 //! A mesh in virtual time: every node as it is in the product, from its signature to its routes, over a modelled network.
 //! Seeds are printed; the same seed gives the same trace.
 
-#![expect(clippy::expect_used, reason = "test code")]
+#![expect(clippy::cast_possible_truncation, reason = "small times in f64, in microseconds")]
+#![expect(clippy::needless_range_loop, reason = "a matrix is set in both directions")]
 
 mod checks;
 mod network;
@@ -105,9 +106,9 @@ fn faults_of_all_kinds_heal() {
     // A flapping link, meanwhile the dead node is back, its clock an hour behind what it was.
     for round in 0..20 {
         if round % 2 == 0 {
-            world.network.cut(2, 6)
+            world.network.cut(2, 6);
         } else {
-            world.network.set(2, 6, Weather { cut: false, loss: 0.0, added_ms: 0.0 })
+            world.network.set(2, 6, Weather { cut: false, loss: 0.0, added_ms: 0.0 });
         }
         world.feel(&[2, 6]);
         if round == 4 {

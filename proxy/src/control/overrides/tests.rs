@@ -74,7 +74,7 @@ fn what_a_node_ordered_holds_on_when_it_is_gone_until_it_says_otherwise() {
 #[test]
 fn nobody_speaks_from_far_ahead() {
     let mut orders = Orders::load(None).unwrap();
-    orders.hear(&statement("a", vec![drain(AHEAD_MAX.as_micros() as u64 + 2, None, false)]), &node("own"));
+    orders.hear(&statement("a", vec![drain(AHEAD_MAX.as_secs() * 1_000_000 + 2, None, false)]), &node("own"));
     assert_eq!(in_force(&orders, 1), 0);
 }
 

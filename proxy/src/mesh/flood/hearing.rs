@@ -167,7 +167,7 @@ impl Flood {
                         self.tell_latest(to, &origin);
                     }
                 }
-                self.outputs.push_back(Output::News(Box::new(statement)));
+                self.outputs.push_back(Output::News(statement));
             }
         }
         Ok(())
@@ -204,7 +204,7 @@ impl Flood {
             let version = theirs.remove(&hash).unwrap_or_default();
             is_behind |= version > held.version();
             let in_flight = !is_new && now < held.heard + IN_FLIGHT && *node != self.own;
-            let lacks_basis = version < (held.version().0, held.basis());
+            let lacks_basis = version < (held.version().0, held.full_sequence());
             if version < held.version() && (lacks_basis || !in_flight) && !self.peers.leads_to(stream, node) {
                 lacks.push((node.clone(), version));
             }
