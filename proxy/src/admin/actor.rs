@@ -16,7 +16,7 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// The actor that the [`Doorman`] found.
+    /// The actor that was found at the door.
     #[must_use]
     pub fn of<T>(request: &Request<T>) -> Self {
         let found = request.extensions().get::<Self>();
