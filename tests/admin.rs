@@ -35,7 +35,7 @@ async fn orders_hold_in_the_whole_mesh_and_are_audited() {
     until(|| chosen(west, &[]) == direct).await;
     until(|| json(&["override", "list"], east).as_array().is_some_and(Vec::is_empty)).await;
 
-    good(&["route", "pin", "us-west-2", "us-east-1", "--via", "us-east-2", "--for", "3s"], west);
+    good(&["route", "pin", "us-west-2", "us-east-1", "--via", "us-east-2", "--for", "8s"], west);
     until(|| chosen(west, &[]) == ["us-west-2", "us-east-2", "us-east-1"]).await;
     until(|| chosen(west, &[]) == direct).await;
 

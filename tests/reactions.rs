@@ -24,7 +24,7 @@ use tokio_stream::{Stream, StreamExt as _};
 /// One world at a time: two on two cores would take the time from each other that is measured here.
 static ALONE: Mutex<()> = Mutex::const_new(());
 /// Nobody waits longer for a word.
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(30);
 /// Beyond the holds of a link and of a path that have to pass before direct is trusted again, and their back-off.
 const CALM: Duration = Duration::from_secs(90);
 

@@ -74,6 +74,7 @@ impl Choice {
             && !known.lenient
         {
             let moved = known.follow(&weigher, &news.links)
+                || known.is_pinned_over(&news.links)
                 || self.chooser.path().is_some_and(|path| {
                     // The chosen path may have fallen off the list.
                     path.hops().any(|(a, b)| {
@@ -174,6 +175,12 @@ impl Known {
     /// Whether a look at everything may find better.
     fn is_poor(&self) -> bool {
         self.lenient || self.list.is_empty()
+    }
+
+    /// Whether the path that calls are pinned to uses one of these links: what keeps them off it stands in the route.
+    fn is_pinned_over(&self, links: &[(usize, usize)]) -> bool {
+        let Some(masks) = &self.masks else { return false };
+        masks.pin.is_some_and(|pin| pin.hops(masks.from, masks.to).any(|hop| links.contains(&hop)))
     }
 
     /// Brings the list up to date. Whether anything in it is another than before.
