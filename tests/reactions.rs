@@ -26,7 +26,7 @@ static ALONE: Mutex<()> = Mutex::const_new(());
 /// Nobody waits longer for a word.
 const LIMIT: Duration = Duration::from_secs(30);
 /// Beyond the holds of a link and of a path that have to pass before direct is trusted again, and their back-off.
-const CALM: Duration = Duration::from_secs(90);
+const CALM: Duration = Duration::from_secs(240);
 
 type News = Pin<Box<dyn Stream<Item = Result<RouteNews, tonic::Status>> + Send>>;
 
