@@ -61,7 +61,7 @@ fn both_ends_have_a_vote_on_each_direction() {
     let mut link = Link::new(Time::default());
     hear(&mut link, 1, "a-1", &LinkReport { loss: 0.02, ..report(true, 60.0) });
     let far = LinkReport { loss: 0.5, loss_back: 0.04, ..report(true, 64.0) };
-    link.handle(Time::from_millis(1_000), &node("b-1"), Vote::back(1, &far), HOLD);
+    link.handle(Time::from_millis(1_000), &node("b-1"), Vote::back(1, &far, None), HOLD);
     assert_eq!(
         (link.now.delay_ms, link.now.loss),
         (32.0, 0.04),
@@ -76,6 +76,9 @@ fn both_ends_have_a_vote_on_each_direction() {
 fn a_node_that_falls_silent_has_no_vote() {
     let mut link = Link::new(Time::default());
     hear(&mut link, 1, "a-1", &report(true, 60.0));
+    hear(&mut link, 1, "a-2", &report(false, 0.0));
+    assert_eq!(link.standing, Standing::Up, "who has only just begun says nothing against the link");
+    hear(&mut link, 1, "a-2", &report(true, 60.0));
     hear(&mut link, 1, "a-2", &report(false, 0.0));
     assert_eq!(link.standing, Standing::Down { silent: false }, "half of them do not reach it");
     let at = Time::from_millis(6_000);

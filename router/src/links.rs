@@ -114,7 +114,13 @@ impl Links {
             let home = &origin.region;
             let there = |before: Option<&Vote>| Vote::there(*incarnation, link, before);
             self.vote(now, origin, (home, &link.to), there, settings.hold);
-            self.vote(now, origin, (&link.to, home), |_| Vote::back(*incarnation, link), settings.hold);
+            self.vote(
+                now,
+                origin,
+                (&link.to, home),
+                |before| Vote::back(*incarnation, link, before),
+                settings.hold,
+            );
         }
         let last = Origin { incarnation: *incarnation, sequence: *sequence, at: now, named };
         self.origins.insert(origin.clone(), last);

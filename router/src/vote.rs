@@ -11,6 +11,8 @@ use crate::{Cause, HopCounts, LaneReport, LinkReport, estimate::Measure};
 pub(crate) struct Vote {
     pub(crate) incarnation: u64,
     pub(crate) up: bool,
+    /// In this run of the node the link was up before, or is.
+    reached: bool,
     /// The loss rests on something.
     founded: bool,
     /// `None`: no round trip was completed.
@@ -44,19 +46,22 @@ impl Vote {
             sip: report.sip,
             sip_recent: report.sip.after(&counted),
         };
-        Self { own: Some(own), ..Self::of(incarnation, report, report.loss) }
+        Self { own: Some(own), ..Self::of(incarnation, report, report.loss, same_run) }
     }
 
     /// Of a node where the link leads, from its report on the link in the other direction. Both of them measure the same
     /// loop, so the round trip is that of this link too.
-    pub(crate) fn back(incarnation: u64, report: &LinkReport) -> Self {
-        Self::of(incarnation, report, report.loss_back)
+    pub(crate) fn back(incarnation: u64, report: &LinkReport, before: Option<&Vote>) -> Self {
+        let same_run = before.filter(|before| before.incarnation == incarnation);
+        Self::of(incarnation, report, report.loss_back, same_run)
     }
 
-    fn of(incarnation: u64, report: &LinkReport, loss: f64) -> Self {
+    fn of(incarnation: u64, report: &LinkReport, loss: f64, before: Option<&Vote>) -> Self {
         Self {
             incarnation,
             up: report.up,
+            // What is known of round trips stays when a link goes down.
+            reached: report.up || report.rtt_ms > 0.0 || before.is_some_and(|before| before.reached),
             founded: report.packets > 0,
             delay_ms: (report.rtt_p95_ms > 0.0).then_some(report.rtt_p95_ms / 2.0),
             jitter_ms: report.jitter_ms,
@@ -67,10 +72,18 @@ impl Vote {
     }
 }
 
-/// Whether the link is up: it is not as soon as half of the votes say so. `None`: nobody votes.
+/// Whether the link is up: it is not as soon as half of the votes say so. Who has never reached the far end has only just
+/// begun, and says nothing against those who have. `None`: nobody votes.
 pub(crate) fn up<'a>(votes: impl Iterator<Item = &'a Vote>) -> Option<bool> {
-    let (all, down) = votes.fold((0, 0), |(all, down), vote| (all + 1, down + usize::from(!vote.up)));
-    (all > 0).then_some(2 * down < all)
+    let (mut silent, mut all, mut down) = (true, 0, 0);
+    for vote in votes {
+        silent = false;
+        if vote.reached {
+            all += 1;
+            down += usize::from(!vote.up);
+        }
+    }
+    (!silent).then_some(2 * down < all)
 }
 
 /// The figures of the link, each the median of what the nodes say that reach the far end; what nobody knows stays as it
@@ -117,7 +130,7 @@ mod tests {
             for (kind, liar) in [
                 ("too good, or frozen before the trouble", vote(true, 30.0, 0.0)),
                 ("too bad, or frozen in an earlier trouble", vote(true, 400.0, 0.9)),
-                ("says that it is down", vote(false, 0.0, 0.0)),
+                ("says that it is down", vote(false, 30.0, 0.0)),
             ] {
                 let (up, told) = with(&liar);
                 assert!(told.delay_ms >= 80.0 && told.loss >= 0.05, "{nodes} nodes, {kind}: {told:?}");
@@ -134,6 +147,14 @@ mod tests {
             let votes: Vec<Vote> = (0..all).map(|i| vote(i >= down, 30.0, 0.0)).collect();
             up(votes.iter())
         };
+        let fresh = vote(false, 0.0, 0.0);
+        assert_eq!(
+            up([&vote(true, 30.0, 0.0), &fresh].into_iter()),
+            Some(true),
+            "who begins says nothing yet"
+        );
+        assert_eq!(up([&fresh].into_iter()), Some(false), "and knows of no link");
+        assert_eq!(up([&vote(false, 30.0, 0.0), &fresh].into_iter()), Some(false));
         assert_eq!(votes(0, 0), None);
         for (down, all, then) in [
             (0, 1, true),

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!  sent, answered, missed ──▶ LaneEstimator ──▶ LinkEstimator ──▶ LinkEstimate ──▶ LinkReport
-//!  (packets, one by one)      counters, rtt,     standing, loss     cause            worth_telling
+//!  (packets, one by one)      counters, rtt,     standing, loss     cause
 //!                             loss, standing     pooled, lane
 //! ```
 
@@ -18,11 +18,9 @@ mod merge;
 mod rtt;
 mod runs;
 mod standing;
-mod telling;
 
 pub use cause::Evidence;
 pub use lane::LANE_PATIENCE_MAX;
 pub use link::{Fate, LinkEstimate, LinkEstimator, Passive};
 pub use loss::LossEstimate;
 pub use merge::together;
-pub use telling::worth_telling;
