@@ -43,7 +43,7 @@ fn check(score: &Score, share: f64, switches: f64) {
 
 #[test]
 fn an_hour_of_a_bad_day() {
-    check(&Study::new(4, &[0, 1], 1.0, 1, BAD_DAY).play(), 0.6, 15.0);
+    check(&Study::new(4, &[0, 1], 1.0, 1, BAD_DAY).play(), 0.7, 12.0);
 }
 
 #[test]
