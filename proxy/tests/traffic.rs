@@ -147,3 +147,18 @@ protect = "never"
         world.settle();
     }
 }
+
+/// Oregon's table has no way to a drained region, but the dialogs that stand there have one.
+#[test]
+fn a_dialog_with_a_drained_region_goes_on_and_a_new_call_does_not() {
+    let mut world = World::new(&Survey::fair()).with_phones(Manner::default());
+    world.call("before");
+    world.run_ms(1_000);
+    let none = Survey::fair().dead(Virginia).table(Oregon);
+    world.look(Oregon, |view| view.table = none);
+    world.settle();
+    assert_eq!(world.placed("before").bye, Some(200), "the call that stands ends as it should");
+    world.call("after");
+    world.settle();
+    assert_eq!(world.placed("after").finals, [503]);
+}

@@ -9,8 +9,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Basis, Change, Explanation, History, LinkState, NodeId, Override, Policy, RefusedReport, Region, Report,
-    RouteTable, Sample, Settings, Time, Traffic,
+    Basis, Change, Explanation, History, LinkState, NodeId, Order, Override, Policy, RefusedReport, Region,
+    Report, RouteTable, Sample, Settings, Time, Traffic,
     choice::News,
     explain::explain,
     fate::Fate,
@@ -189,6 +189,19 @@ impl Router {
     /// The present table.
     pub fn table(&self) -> Arc<RouteTable> {
         self.state.table.clone()
+    }
+
+    /// The table as it would be if no region were drained, for the dialogs that stand there already. All else holds: rules,
+    /// links that are off, pins. Has no memory of earlier choices; the same as [`table`](Self::table) while none is drained.
+    pub fn table_of_dialogs(&self, now: Time) -> Arc<RouteTable> {
+        let stays = |one: &&Override| !matches!(one.order, Order::DrainRegion(_));
+        let others: Vec<Override> = self.state.overrides.iter().filter(stays).cloned().collect();
+        if others.len() == self.state.overrides.len() {
+            return self.table();
+        }
+        let mut undrained = self.clone();
+        undrained.handle(now, Input::Overrides(others));
+        undrained.table()
     }
 
     /// The policy in force.

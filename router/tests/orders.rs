@@ -5,7 +5,7 @@
 
 mod world;
 
-use ringway_router::{Order, Override, Path, Protect, Time, Traffic};
+use ringway_router::{Input, Order, Override, Path, Protect, RouteTable, Time, Traffic};
 use world::{CALIFORNIA, Event, OHIO, OREGON, VIRGINIA, World, region, story};
 
 fn order(order: Order, until_s: Option<u64>) -> Override {
@@ -141,4 +141,23 @@ fn the_backup_moves_to_the_path_that_did_not_fail_together_with_the_chosen_one()
     let (first, scores) = backup(&world);
     assert_eq!(first, "via us-west-1");
     assert!(scores[1] < scores[2], "though it scores less: {scores:?}");
+}
+
+/// A region that is drained is not called any more. A dialog that stands there has no other region, and keeps to the rules.
+#[test]
+fn the_dialogs_of_a_drained_region_have_paths_that_the_rules_allow() {
+    let mut world = World::new(1);
+    world.play(vec![(10, Event::Policy("revision = 1\n[[rule]]\nforbid = [\"direct\"]"))], 20);
+    let drain = order(Order::DrainRegion(region(VIRGINIA)), None);
+    let now = world.now();
+    world.router.handle(now, Input::Overrides(vec![drain]));
+    let paths = |table: &RouteTable| {
+        let route = table.route(&region(VIRGINIA), &Traffic::voice()).unwrap();
+        route.ranked.iter().map(|ranked| ranked.path.detour().to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(paths(&world.router.table()), Vec::<String>::new());
+    let dialogs = paths(&world.router.table_of_dialogs(now));
+    assert_eq!(dialogs.first().map(String::as_str), Some("via us-east-2"), "{dialogs:?}");
+    assert!(!dialogs.contains(&"direct".to_owned()), "{dialogs:?}");
+    assert_eq!(paths(&world.router.table()), Vec::<String>::new(), "the router itself is as it was");
 }

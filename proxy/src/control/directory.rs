@@ -87,16 +87,22 @@ impl Control {
             .collect();
         let peers: HashSet<SocketAddr> =
             self.book.values().map(|at| SocketAddr::new(at.address, at.sip_port)).collect();
-        let drained = self.orders.drained();
         let published = self.handle.view().load();
         let same = published.table.epoch == table.epoch
             && published.neighbors == neighbors
             && published.standing == standing
             && published.peers == peers
-            && published.drained == drained
+            && Arc::ptr_eq(&published.dialogs, &self.dialogs)
             && published.draining == self.is_draining();
         if !same {
-            let view = View { table, neighbors, standing, peers, drained, draining: self.is_draining() };
+            let view = View {
+                table,
+                dialogs: Arc::clone(&self.dialogs),
+                neighbors,
+                standing,
+                peers,
+                draining: self.is_draining(),
+            };
             self.handle.publish(view);
         }
     }

@@ -95,15 +95,6 @@ impl Orders {
         &self.own
     }
 
-    /// The regions that are drained, as the router was told.
-    pub(super) fn drained(&self) -> BTreeSet<Region> {
-        let drained = |order: &Override| match &order.order {
-            Order::DrainRegion(region) => Some(region.clone()),
-            Order::DisableLink { .. } | Order::PinRoute(_) => None,
-        };
-        self.told.iter().filter_map(drained).collect()
-    }
-
     /// A node spoke.
     pub(super) fn hear(&mut self, statement: &Statement, own: &NodeId) {
         let Statement { origin, overrides, .. } = statement;

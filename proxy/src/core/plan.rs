@@ -135,8 +135,9 @@ fn ingress(
     let mut best: Option<(f64, VecDeque<Leg>)> = None;
     let mut refusal = None;
     let marks = marks(traffic, view.table.asks_for_numbers());
+    let table = if routed { &view.dialogs } else { &view.table };
     for region in regions {
-        let Some(route) = view.table.route(region, traffic) else {
+        let Some(route) = table.route(region, traffic) else {
             refusal.get_or_insert_with(|| Refusal::NoPath(format!("no route to {region}")));
             continue;
         };
@@ -147,14 +148,6 @@ fn ingress(
             .take(LEGS_MAX)
             .collect();
         let Some((first, _)) = usable.first() else {
-            let stays = routed && view.drained.contains(region);
-            if let Some(neighbor) = view.neighbor(region, call_id).filter(|_| stays) {
-                // The table has no way for new calls there. A dialog that stands there has no other region.
-                let hop = Hop::Mesh(region.clone(), None);
-                let routes = target.routes.clone();
-                let to = Peer::udp(neighbor.sip);
-                return Ok(VecDeque::from([Leg { to, hop, routes, measured: None, refuses_streams: false }]));
-            }
             refusal.get_or_insert_with(|| refusal_of(route));
             continue;
         };

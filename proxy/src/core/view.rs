@@ -2,7 +2,7 @@
 
 use ringway_router::{NodeId, NodeName, Path, Region, RouteTable};
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
     net::{IpAddr, SocketAddr},
     sync::Arc,
@@ -19,8 +19,8 @@ pub struct View {
     pub standing: HashSet<SocketAddr>,
     /// Every address from which a proxy of the mesh may send.
     pub peers: HashSet<SocketAddr>,
-    /// Regions that operators drain: nothing new goes there, what is there already goes on.
-    pub drained: BTreeSet<Region>,
+    /// The same for dialogs that stand already: a region that operators drain is left out of `table` alone.
+    pub dialogs: Arc<RouteTable>,
     /// This node takes no new calls.
     pub draining: bool,
 }
@@ -39,11 +39,11 @@ impl View {
     #[must_use]
     pub fn alone(table: Arc<RouteTable>) -> Self {
         Self {
+            dialogs: Arc::clone(&table),
             table,
             neighbors: BTreeMap::new(),
             standing: HashSet::new(),
             peers: HashSet::new(),
-            drained: BTreeSet::new(),
             draining: false,
         }
     }
@@ -57,7 +57,7 @@ impl View {
     /// Whether a request that is out over `path`, by way of the proxy at `first`, may still hope for its answer.
     #[must_use]
     pub fn stands(&self, path: &Path, first: SocketAddr) -> bool {
-        let stays = self.table.lists(path) || self.drained.contains(path.destination());
+        let stays = self.table.lists(path) || self.dialogs.lists(path);
         stays && self.standing.contains(&first)
     }
 

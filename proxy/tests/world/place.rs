@@ -98,12 +98,13 @@ impl Place {
         let others = || Self::ALL.into_iter().filter(|place| *place != self);
         let present = others().filter(|place| !absent.contains(place));
         let neighbor = |place: Place| Neighbor { node: place.node(), sip: place.proxy() };
+        let table = survey.table(self);
         View {
-            table: survey.table(self),
+            dialogs: Arc::clone(&table),
+            table,
             standing: present.clone().map(Place::proxy).collect(),
             neighbors: present.map(|place| (place.region(), vec![neighbor(place)])).collect(),
             peers: others().map(Place::proxy).collect(),
-            drained: BTreeSet::new(),
             draining: false,
         }
     }
