@@ -65,14 +65,14 @@ pub struct Reader {
 /// When the folder cannot be made or read.
 pub fn open(folder: Option<PathBuf>, limits: Limits, dropped: IntCounter) -> io::Result<(Recorder, Reader)> {
     let limits = if folder.is_some() { limits } else { MEMORY };
-    let mut shelf = Shelf::open(folder, limits)?;
+    let mut shelf = Shelf::open(folder, limits, dropped.clone())?;
     let (sender, mut messages) = mpsc::channel(QUEUE);
     thread::Builder::new().name("record".into()).spawn(move || {
         while let Some(first) = messages.blocking_recv() {
             let mut next = Some(first);
             while let Some(message) = next {
                 match message {
-                    Message::Line(line) => shelf.put(&line),
+                    Message::Line(line) => shelf.put(line),
                     Message::Ask(question) => question(&mut shelf),
                 }
                 next = messages.try_recv().ok();

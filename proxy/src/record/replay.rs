@@ -74,7 +74,8 @@ impl Past {
 fn note(segments: &[Segment], index: usize, torn: bool) -> String {
     let what = match segments.get(index + 1).map(|next| next.after) {
         // The one that was asked for is the last before the next one, which follows without a gap, or there is no next.
-        Some(After::Turn) | None if !torn => return String::new(),
+        Some(After::Turn) | None if !torn && !segments[index].cut => return String::new(),
+        Some(After::Turn) | None if segments[index].cut => "the record has lost what came next",
         Some(After::Start) => "the node was started anew after that",
         Some(After::Loss) => "the record has lost what came next",
         Some(After::Turn) | None => "the record is torn there",

@@ -4,6 +4,7 @@ use super::{
     Limits,
     line::{After, Line},
 };
+use prometheus::IntCounter;
 use ringway_router::Time;
 use std::{
     collections::VecDeque,
@@ -22,6 +23,8 @@ pub struct Segment {
     pub until: Time,
     /// What its snapshot came after.
     pub after: After,
+    /// The disk failed in it, or behind it: what came next is not written.
+    pub(super) cut: bool,
     bytes: u64,
     body: Body,
 }
@@ -50,6 +53,7 @@ pub(super) struct Shelf {
     file: Option<BufWriter<File>>,
     /// The disk fails: nothing is written until the next snapshot.
     failed: bool,
+    dropped: IntCounter,
 }
 
 const PREFIX: &str = "record-";
@@ -66,23 +70,26 @@ impl Segment {
 }
 
 impl Shelf {
-    pub(super) fn open(folder: Option<PathBuf>, limits: Limits) -> io::Result<Self> {
+    pub(super) fn open(folder: Option<PathBuf>, limits: Limits, dropped: IntCounter) -> io::Result<Self> {
         let segments = folder.as_deref().map(find).transpose()?.unwrap_or_default();
-        Ok(Self { folder, limits, segments, file: None, failed: false })
+        Ok(Self { folder, limits, segments, file: None, failed: false, dropped })
     }
 
     /// Writes a line. What fails is said once; then there is nothing until the next snapshot.
-    pub(super) fn put(&mut self, line: &Line) {
-        if let Line::Snapshot { at, after, .. } = line {
-            self.failed = false;
+    pub(super) fn put(&mut self, mut line: Line) {
+        if let Line::Snapshot { at, after, .. } = &mut line {
+            if std::mem::take(&mut self.failed) {
+                // Whoever wrote it could not know.
+                *after = After::Loss;
+            }
             if let Err(error) = self.begin(*at, *after) {
                 return self.fail(&error);
             }
         }
         if self.failed {
-            return;
+            return self.dropped.inc();
         }
-        if let Err(error) = self.write(line) {
+        if let Err(error) = self.write(&line) {
             self.fail(&error);
         }
         self.prune(line.at());
@@ -125,7 +132,7 @@ impl Shelf {
                 Body::File(file)
             }
         };
-        self.segments.push_back(Segment { from: at, until: at, after, bytes: 0, body });
+        self.segments.push_back(Segment { from: at, until: at, after, cut: false, bytes: 0, body });
         Ok(())
     }
 
@@ -150,6 +157,10 @@ impl Shelf {
         }
         self.failed = true;
         self.file = None;
+        self.dropped.inc();
+        if let Some(segment) = self.segments.back_mut() {
+            segment.cut = true;
+        }
     }
 
     fn prune(&mut self, now: Time) {
@@ -194,7 +205,7 @@ fn recall(from: Time, file: PathBuf, bytes: u64) -> Option<Segment> {
         _ => After::Loss,
     };
     let until = last(&file).unwrap_or(from);
-    Some(Segment { from, until, after, bytes, body: Body::File(file) })
+    Some(Segment { from, until, after, cut: false, bytes, body: Body::File(file) })
 }
 
 /// Time of the last whole line: `"at":` stands in every one of them.

@@ -73,8 +73,11 @@ fn folder(test: &str) -> PathBuf {
 
 fn open_in(folder: Option<&Path>, bytes: u64) -> (Recorder, Reader) {
     let limits = Limits { age: Duration::from_secs(86_400), bytes };
-    let dropped = IntCounter::new("dropped", "dropped").unwrap();
-    open(folder.map(Path::to_owned), limits, dropped).unwrap()
+    open(folder.map(Path::to_owned), limits, counter()).unwrap()
+}
+
+fn counter() -> IntCounter {
+    IntCounter::new("dropped", "dropped").unwrap()
 }
 
 #[tokio::test]
@@ -121,7 +124,7 @@ async fn and_after_a_restart_and_behind_a_torn_line() {
 
 #[tokio::test]
 async fn what_finds_no_room_is_counted_and_a_snapshot_comes_next() {
-    let dropped = IntCounter::new("dropped", "dropped").unwrap();
+    let dropped = counter();
     let (sender, mut messages) = mpsc::channel(4);
     let mut recorder = Recorder {
         sender,
@@ -147,20 +150,56 @@ async fn what_finds_no_room_is_counted_and_a_snapshot_comes_next() {
 fn the_oldest_goes_first() {
     let folder = folder("prune");
     let limits = Limits { age: Duration::from_secs(3_600), bytes: 40_000 };
-    let mut shelf = Shelf::open(Some(folder.clone()), limits).unwrap();
+    let mut shelf = Shelf::open(Some(folder.clone()), limits, counter()).unwrap();
     let router = Box::new(Router::new(region(REGIONS[0]), Settings::default()));
     for minute in 0..200 {
         let at = Time::from_millis(minute * 60_000);
-        shelf.put(&Line::Snapshot { at, after: After::Turn, router: router.clone() });
+        shelf.put(Line::Snapshot { at, after: After::Turn, router: router.clone() });
         for _ in 0..50 {
-            shelf.put(&Line::Input { at, input: Input::Tick });
+            shelf.put(Line::Input { at, input: Input::Tick });
         }
     }
     shelf.flush();
     let files = fs::read_dir(&folder).unwrap().count();
     let facts = shelf.facts();
     assert!(facts.bytes <= 40_000 && (2..60).contains(&files), "{facts:?}, {files} files");
-    shelf.put(&Line::Snapshot { at: Time::from_millis(100_000_000_000), after: After::Turn, router });
+    shelf.put(Line::Snapshot { at: Time::from_millis(100_000_000_000), after: After::Turn, router });
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "all others are too old");
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_disk_that_failed_leaves_a_gap_that_a_replay_tells() {
+    let folder = folder("fails");
+    let limits = Limits { age: Duration::from_secs(86_400), bytes: 1 << 30 };
+    let dropped = counter();
+    let mut shelf = Shelf::open(Some(folder.clone()), limits, dropped.clone()).unwrap();
+    let router = Box::new(Router::new(region(REGIONS[0]), Settings::default()));
+    let at = |second: u64| Time::from_millis(second * 1_000);
+    let snapshot = |second| Line::Snapshot { at: at(second), after: After::Turn, router: router.clone() };
+    let tick = |second| Line::Input { at: at(second), input: Input::Tick };
+    let note = |shelf: &mut Shelf, second| {
+        let segments = shelf.segments(at(0), at(1_000));
+        Past::at(at(second), &segments).unwrap().note
+    };
+    shelf.put(snapshot(1));
+    shelf.put(tick(2));
+    assert_eq!(note(&mut shelf, 3), "");
+    // The folder is gone when the next segment begins.
+    let kept = fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
+    let text = fs::read(&kept).unwrap();
+    fs::remove_dir_all(&folder).unwrap();
+    shelf.put(snapshot(10));
+    shelf.put(tick(11));
+    assert_eq!(dropped.get(), 2);
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(&kept, text).unwrap();
+    assert!(note(&mut shelf, 12).contains("has lost"), "while it lasts");
+    shelf.put(snapshot(20));
+    assert_eq!(note(&mut shelf, 21), "");
+    assert!(note(&mut shelf, 12).contains("has lost"), "and afterwards");
+    drop(shelf);
+    let mut again = Shelf::open(Some(folder.clone()), limits, counter()).unwrap();
+    assert!(note(&mut again, 12).contains("has lost"), "and after a restart");
     fs::remove_dir_all(folder).unwrap();
 }
