@@ -76,18 +76,6 @@ fn spec(cluster: &Cluster) -> WorldSpec {
     WorldSpec { tuning: tuning.parse().expect("TOML"), ..WorldSpec::whitepaper() }
 }
 
-/// Calls from Oregon to Virginia, one after the other, until told to stop: (placed, failed).
-fn talk(mut phones: Phones, stop: Arc<AtomicBool>) -> tokio::task::JoinHandle<(usize, usize)> {
-    tokio::spawn(async move {
-        let (mut placed, mut failed) = (0, 0);
-        while !stop.load(Ordering::Relaxed) {
-            placed += 1;
-            failed += usize::from(!phones.call().await.is_good());
-        }
-        (placed, failed)
-    })
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fleet_shares_its_policy_and_survives_its_store() {
     let Some(mut cluster) = Cluster::start().await else { return };
@@ -95,7 +83,7 @@ async fn a_fleet_shares_its_policy_and_survives_its_store() {
     let [oregon, virginia] =
         ["us-west-2", "us-east-1"].map(|region| world.node(region, 1).expect("it is there"));
     let stop = Arc::new(AtomicBool::new(false));
-    let talking = talk(Phones::plug_in(&world).await, Arc::clone(&stop));
+    let talking = Phones::plug_in(&world).await.talk(Arc::clone(&stop));
 
     applied_on_one_active_on_all(&world).await;
     of_two_one_wins(&world, oregon, virginia).await;

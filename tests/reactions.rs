@@ -95,18 +95,6 @@ fn told(node: &Node) -> String {
     ask(&["link", "list"]) + &ask(&["route", "explain", "us-west-2", "us-east-1"])
 }
 
-/// Calls from Oregon to Virginia, one after the other, until told to stop: (placed, failed).
-fn talk(mut phones: Phones, stop: Arc<AtomicBool>) -> tokio::task::JoinHandle<(usize, usize)> {
-    tokio::spawn(async move {
-        let (mut placed, mut failed) = (0, 0);
-        while !stop.load(Ordering::Relaxed) {
-            placed += 1;
-            failed += usize::from(!phones.call().await.is_good());
-        }
-        (placed, failed)
-    })
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cut_and_a_brownout_are_seen_while_calls_go_on() {
     let _alone = ALONE.lock().await;
@@ -114,7 +102,7 @@ async fn a_cut_and_a_brownout_are_seen_while_calls_go_on() {
     let tuning = "[router]\nhold_ms = 300".parse().expect("TOML");
     let world = world_of(&WorldSpec { tuning, ..WorldSpec::whitepaper() }, 1).await;
     let stop = Arc::new(AtomicBool::new(false));
-    let talking = talk(Phones::plug_in(&world).await, Arc::clone(&stop));
+    let talking = Phones::plug_in(&world).await.talk(Arc::clone(&stop));
     reactions(&world, "cut", |link| link.cut = true).await;
     reactions(&world, "brownout of 20 % and 80 ms", |link| {
         link.loss = 0.2;

@@ -4,8 +4,14 @@ use ringway_lab::{
     phone::{CallReport, Phone, PhoneConfig, PhoneEvent},
     world::{Node, World},
 };
-use std::time::Duration;
-use tokio::{sync::mpsc, time::timeout};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 
 /// Beyond timer B: a call that fails says so before.
 const LIMIT: Duration = Duration::from_secs(40);
@@ -51,5 +57,16 @@ impl Phones {
             }
         };
         timeout(LIMIT, ended).await.expect("a call ends")
+    }
+    /// Calls, one after the other, until told to stop: (placed, failed).
+    pub(crate) fn talk(mut self, stop: Arc<AtomicBool>) -> JoinHandle<(usize, usize)> {
+        tokio::spawn(async move {
+            let (mut placed, mut failed) = (0, 0);
+            while !stop.load(Ordering::Relaxed) {
+                placed += 1;
+                failed += usize::from(!self.call().await.is_good());
+            }
+            (placed, failed)
+        })
     }
 }

@@ -102,3 +102,31 @@ impl Statement {
         }
     }
 }
+
+#[cfg(test)]
+impl Statement {
+    /// The first word of a node that has nothing to say.
+    pub(crate) fn bare(origin: NodeId) -> Self {
+        Self {
+            origin,
+            incarnation: 1,
+            sequence: 1,
+            zone: String::new(),
+            version: String::new(),
+            draining: false,
+            leaving: false,
+            sip_port: 5060,
+            probe_port: 8620,
+            probe_key: [7; 16],
+            policy_revision: 0,
+            policy_digest: String::new(),
+            route_epoch: 0,
+            basis: 0,
+            refresh: Duration::ZERO,
+            urgent: false,
+            advertise: None,
+            overrides: Vec::new(),
+            links: Vec::new(),
+        }
+    }
+}

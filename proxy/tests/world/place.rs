@@ -13,7 +13,7 @@ use ringway_proxy::core::{
 };
 use ringway_router::Region;
 use ringway_sip::{Limits, Peer, Timing};
-use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 pub(crate) const MESH: &str = "mesh.example";
 

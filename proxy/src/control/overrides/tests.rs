@@ -16,27 +16,7 @@ fn drain(given: u64, until: Option<u64>, revoked: bool) -> Instruction {
 }
 
 fn statement(origin: &str, overrides: Vec<Instruction>) -> Statement {
-    Statement {
-        origin: node(origin),
-        incarnation: 1,
-        sequence: 1,
-        zone: String::new(),
-        version: String::new(),
-        draining: false,
-        leaving: false,
-        sip_port: 5060,
-        probe_port: 8620,
-        probe_key: [7; 16],
-        policy_revision: 0,
-        policy_digest: String::new(),
-        route_epoch: 0,
-        basis: 0,
-        refresh: Duration::ZERO,
-        urgent: false,
-        advertise: None,
-        overrides,
-        links: Vec::new(),
-    }
+    Statement { overrides, ..Statement::bare(node(origin)) }
 }
 
 fn in_force(orders: &Orders, now: u64) -> usize {

@@ -43,27 +43,8 @@ impl Mesh {
     }
 
     fn says(&self, sequence: u64, leaving: bool) -> Signed {
-        let statement = convert::encode(&Statement {
-            origin: convert::node_id("us-east-1", "e1").unwrap(),
-            incarnation: 1,
-            sequence,
-            zone: String::new(),
-            version: String::new(),
-            draining: false,
-            leaving,
-            sip_port: 5060,
-            probe_port: 8620,
-            probe_key: [7; 16],
-            policy_revision: 0,
-            policy_digest: String::new(),
-            route_epoch: 0,
-            basis: 0,
-            refresh: Duration::ZERO,
-            urgent: false,
-            advertise: None,
-            overrides: Vec::new(),
-            links: Vec::new(),
-        });
+        let origin = convert::node_id("us-east-1", "e1").unwrap();
+        let statement = convert::encode(&Statement { sequence, leaving, ..Statement::bare(origin) });
         Signed { signature: self.member.sign(&statement).unwrap(), statement }
     }
 }

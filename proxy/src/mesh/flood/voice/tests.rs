@@ -7,25 +7,12 @@ const LARGE: Size = Size { nodes: 200, streams: 101 };
 fn draft(links: usize) -> Statement {
     let link = |n: usize| LinkReport::clean(format!("region-number-{n}").parse().unwrap(), 60.0);
     Statement {
-        origin: node_id("us-east-1", "e1").unwrap(),
-        incarnation: 1,
         sequence: 0,
         zone: "us-east-1a".into(),
         version: "1".into(),
-        draining: false,
-        leaving: false,
-        sip_port: 5060,
-        probe_port: 8620,
-        probe_key: [7; 16],
-        policy_revision: 0,
         policy_digest: "d".into(),
-        route_epoch: 0,
-        basis: 0,
-        refresh: Duration::ZERO,
-        urgent: false,
-        advertise: None,
-        overrides: Vec::new(),
         links: (0..links).map(link).collect(),
+        ..Statement::bare(node_id("us-east-1", "e1").unwrap())
     }
 }
 
