@@ -155,7 +155,7 @@ fn a_dialog_with_a_drained_region_goes_on_and_a_new_call_does_not() {
     world.call("before");
     world.run_ms(1_000);
     let none = Survey::fair().dead(Virginia).table(Oregon);
-    world.look(Oregon, |view| view.table = none);
+    world.look(Oregon, |view| view.undrained = Some(std::mem::replace(&mut view.table, none)));
     world.settle();
     assert_eq!(world.placed("before").bye, Some(200), "the call that stands ends as it should");
     world.call("after");

@@ -191,17 +191,18 @@ impl Router {
         self.state.table.clone()
     }
 
-    /// The table as it would be if no region were drained, for the dialogs that stand there already. All else holds: rules,
-    /// links that are off, pins. Has no memory of earlier choices; the same as [`table`](Self::table) while none is drained.
-    pub fn table_of_dialogs(&self, now: Time) -> Arc<RouteTable> {
+    /// The table as it would be if no region were drained, for the dialogs that stand there already; `None` when none is. All
+    /// else holds: rules, links that are off, pins. Has no memory of earlier choices.
+    #[must_use]
+    pub fn undrained(&self, now: Time) -> Option<Arc<RouteTable>> {
         let stays = |one: &&Override| !matches!(one.order, Order::DrainRegion(_));
         let others: Vec<Override> = self.state.overrides.iter().filter(stays).cloned().collect();
         if others.len() == self.state.overrides.len() {
-            return self.table();
+            return None;
         }
         let mut undrained = self.clone();
         undrained.handle(now, Input::Overrides(others));
-        undrained.table()
+        Some(undrained.table())
     }
 
     /// The policy in force.

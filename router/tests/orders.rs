@@ -150,13 +150,14 @@ fn the_dialogs_of_a_drained_region_have_paths_that_the_rules_allow() {
     world.play(vec![(10, Event::Policy("revision = 1\n[[rule]]\nforbid = [\"direct\"]"))], 20);
     let drain = order(Order::DrainRegion(region(VIRGINIA)), None);
     let now = world.now();
+    assert!(world.router.undrained(now).is_none());
     world.router.handle(now, Input::Overrides(vec![drain]));
     let paths = |table: &RouteTable| {
         let route = table.route(&region(VIRGINIA), &Traffic::voice()).unwrap();
         route.ranked.iter().map(|ranked| ranked.path.detour().to_string()).collect::<Vec<_>>()
     };
     assert_eq!(paths(&world.router.table()), Vec::<String>::new());
-    let dialogs = paths(&world.router.table_of_dialogs(now));
+    let dialogs = paths(&world.router.undrained(now).unwrap());
     assert_eq!(dialogs.first().map(String::as_str), Some("via us-east-2"), "{dialogs:?}");
     assert!(!dialogs.contains(&"direct".to_owned()), "{dialogs:?}");
     assert_eq!(paths(&world.router.table()), Vec::<String>::new(), "the router itself is as it was");

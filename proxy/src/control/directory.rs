@@ -92,12 +92,12 @@ impl Control {
             && published.neighbors == neighbors
             && published.standing == standing
             && published.peers == peers
-            && Arc::ptr_eq(&published.dialogs, &self.dialogs)
+            && published.undrained.as_ref().map(Arc::as_ptr) == self.undrained.as_ref().map(Arc::as_ptr)
             && published.draining == self.is_draining();
         if !same {
             let view = View {
                 table,
-                dialogs: Arc::clone(&self.dialogs),
+                undrained: self.undrained.clone(),
                 neighbors,
                 standing,
                 peers,

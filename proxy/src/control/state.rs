@@ -60,8 +60,8 @@ pub struct Control {
     pub(super) facts: Facts,
     pub(super) handle: Handle,
     pub(super) router: Router,
-    /// The table for dialogs that stand already; as old as the last look at the links at the most.
-    pub(super) dialogs: Arc<RouteTable>,
+    /// The table without the drains, while there are any; as old as the last look at the links at the most.
+    pub(super) undrained: Option<Arc<RouteTable>>,
     pub(super) flood: Flood,
     pub(super) streams: Streams,
     pub(super) exchange: Exchange,
@@ -110,7 +110,7 @@ impl Control {
             streams: Streams::new(facts.own.clone()),
             facts,
             handle,
-            dialogs: router.table(),
+            undrained: None,
             router,
             book: HashMap::new(),
             windows: Windows::new(),
@@ -148,7 +148,7 @@ impl Control {
                 self.started = true;
                 self.prune_book(self.now());
                 self.speak(false);
-                self.dialogs = self.router.table_of_dialogs(self.time());
+                self.undrained = self.router.undrained(self.time());
                 self.tick_bindings();
                 self.set_gauges();
             }
@@ -195,7 +195,7 @@ impl Control {
         match output {
             router::Output::Table(table) => {
                 metrics.route_epoch.set(i64::try_from(table.epoch).unwrap_or(i64::MAX));
-                self.dialogs = self.router.table_of_dialogs(table.made_at);
+                self.undrained = self.router.undrained(table.made_at);
             }
             router::Output::Changed(change) => {
                 metrics.route_changed();

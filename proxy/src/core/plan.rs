@@ -135,7 +135,7 @@ fn ingress(
     let mut best: Option<(f64, VecDeque<Leg>)> = None;
     let mut refusal = None;
     let marks = marks(traffic, view.table.asks_for_numbers());
-    let table = if routed { &view.dialogs } else { &view.table };
+    let table = if routed { view.dialogs() } else { &view.table };
     for region in regions {
         let Some(route) = table.route(region, traffic) else {
             refusal.get_or_insert_with(|| Refusal::NoPath(format!("no route to {region}")));

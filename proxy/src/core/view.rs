@@ -19,8 +19,8 @@ pub struct View {
     pub standing: HashSet<SocketAddr>,
     /// Every address from which a proxy of the mesh may send.
     pub peers: HashSet<SocketAddr>,
-    /// The same for dialogs that stand already: a region that operators drain is left out of `table` alone.
-    pub dialogs: Arc<RouteTable>,
+    /// The table of the dialogs that stand already, while operators drain a region: it is left out of `table` alone.
+    pub undrained: Option<Arc<RouteTable>>,
     /// This node takes no new calls.
     pub draining: bool,
 }
@@ -39,9 +39,9 @@ impl View {
     #[must_use]
     pub fn alone(table: Arc<RouteTable>) -> Self {
         Self {
-            dialogs: Arc::clone(&table),
             table,
             neighbors: BTreeMap::new(),
+            undrained: None,
             standing: HashSet::new(),
             peers: HashSet::new(),
             draining: false,
@@ -54,10 +54,16 @@ impl View {
         self.peers.iter().any(|peer| peer.ip() == address)
     }
 
+    /// The table that the dialogs that stand already go by.
+    #[must_use]
+    pub fn dialogs(&self) -> &RouteTable {
+        self.undrained.as_ref().unwrap_or(&self.table)
+    }
+
     /// Whether a request that is out over `path`, by way of the proxy at `first`, may still hope for its answer.
     #[must_use]
     pub fn stands(&self, path: &Path, first: SocketAddr) -> bool {
-        let stays = self.table.lists(path) || self.dialogs.lists(path);
+        let stays = self.table.lists(path) || self.dialogs().lists(path);
         stays && self.standing.contains(&first)
     }
 

@@ -98,10 +98,9 @@ impl Place {
         let others = || Self::ALL.into_iter().filter(|place| *place != self);
         let present = others().filter(|place| !absent.contains(place));
         let neighbor = |place: Place| Neighbor { node: place.node(), sip: place.proxy() };
-        let table = survey.table(self);
         View {
-            dialogs: Arc::clone(&table),
-            table,
+            table: survey.table(self),
+            undrained: None,
             standing: present.clone().map(Place::proxy).collect(),
             neighbors: present.map(|place| (place.region(), vec![neighbor(place)])).collect(),
             peers: others().map(Place::proxy).collect(),
