@@ -3,7 +3,11 @@
 use prost::Message as _;
 use std::{env, error::Error, fs, path::PathBuf};
 
-const FILES: [&str; 2] = ["proto/ringway/admin/v1/admin.proto", "proto/ringway/mesh/v1/mesh.proto"];
+const FILES: [&str; 3] = [
+    "proto/ringway/admin/v1/admin.proto",
+    "proto/ringway/media/v1/media.proto",
+    "proto/ringway/mesh/v1/mesh.proto",
+];
 /// Not ours: a client of it is made, and it is neither published nor reflected.
 const ETCD: &str = "proto/etcd/v3/etcd.proto";
 

@@ -16,6 +16,11 @@ pub mod admin {
     tonic::include_proto!("ringway.admin.v1");
 }
 
+/// What controllers ask of a media relay, and what mesh and relay tell each other.
+pub mod media {
+    tonic::include_proto!("ringway.media.v1");
+}
+
 /// What nodes tell each other: signed statements, flooded over streams.
 pub mod mesh {
     tonic::include_proto!("ringway.mesh.v1");

@@ -5,6 +5,7 @@
 pub mod header;
 pub mod message;
 pub mod peer;
+pub mod sdp;
 pub mod stream;
 pub mod transaction;
 

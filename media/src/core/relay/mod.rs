@@ -1,0 +1,1 @@
+//! Calls, their legs and streams: who may send where, and where it goes.

@@ -1,0 +1,1 @@
+//! Which path a packet takes, and what is done when one goes dark.

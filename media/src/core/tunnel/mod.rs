@@ -1,0 +1,1 @@
+//! Frames between relays: their form, their seals, their keys.

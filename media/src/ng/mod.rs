@@ -1,0 +1,1 @@
+//! rtpengine's control protocol, so that Kamailio and OpenSIPS drive the relay unmodified.
