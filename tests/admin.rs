@@ -78,6 +78,18 @@ async fn orders_hold_in_the_whole_mesh_and_are_audited() {
     let too_early =
         run(&["route", "explain", "us-west-2", "us-east-1", "--at", "2001-01-01T00:00:00Z"], west);
     assert!(String::from_utf8_lossy(&too_early.stderr).contains("does not reach back"), "{too_early:?}");
+    // What the rules make of the calls of one tenant, to one number; and what a record from before them does.
+    let rules =
+        "revision = 1\n[[rule]]\nmatch = { tenant = \"acme\", called = \"+1703\" }\npin = [\"us-west-1\"]\n";
+    world.apply_policy(rules).await.expect("the policy is good");
+    let acme = ["--tenant", "acme", "--called", "+17035550100"];
+    until(|| chosen(west, &acme) == ["us-west-2", "us-west-1", "us-east-1"]).await;
+    let then = rfc3339(now_us());
+    for other in [&["--tenant", "acme"][..], &["--called", "+17035550100"], &[]] {
+        assert_eq!(chosen(west, other), direct, "{other:?}");
+    }
+    assert_eq!(chosen(west, &[&acme[..], &["--at", &then]].concat()).len(), 3);
+    assert_eq!(chosen(west, &[&acme[..], &["--at", &rfc3339(before_us)]].concat()), direct);
     world.shutdown().await;
 }
 

@@ -135,7 +135,12 @@ fn contract(file: &FileDescriptorProto) -> String {
         let _ = writeln!(text, "\nmessage {}", message.name());
         fields(message, &mut text);
     }
-    assert!(file.enum_type.is_empty(), "render enums, too");
+    for kind in &file.enum_type {
+        let _ = writeln!(text, "\nenum {}", kind.name());
+        for value in &kind.value {
+            let _ = writeln!(text, "  {} = {}", value.name(), value.number());
+        }
+    }
     text + "\n\n"
 }
 

@@ -18,9 +18,11 @@ use ringway_node::{
     phase::Phase,
 };
 use ringway_proto::mesh::{Frame, frame::Body};
-use ringway_router::{self as router, Change, NodeId, Region, RouteTable, Router, Settings, Time};
+use ringway_router::{
+    self as router, Change, NodeId, Region, RouteTable, Router, Settings, Time, measure::Evidence,
+};
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
@@ -69,6 +71,8 @@ pub struct Control {
     /// Where other nodes' SIP is, as seen from here; kept for a while after they are gone, for what is in flight.
     pub(super) book: HashMap<NodeId, super::directory::Listing>,
     pub(super) windows: Windows,
+    /// What the last report's causes rest on.
+    pub(super) evidence: BTreeMap<Region, Evidence>,
     pub(super) policy: ActivePolicy,
     pub(super) orders: Orders,
     recorder: Recorder,
@@ -114,6 +118,7 @@ impl Control {
             router,
             book: HashMap::new(),
             windows: Windows::new(),
+            evidence: BTreeMap::new(),
             policy,
             orders,
             recorder,
