@@ -6,12 +6,14 @@ use prost_types::{
     DescriptorProto, FileDescriptorProto, FileDescriptorSet, MethodDescriptorProto,
     field_descriptor_proto::{Label, Type},
 };
+use ringway_node::clock::Clock;
 use ringway_proxy::{
     core::{
         output::{Dropped, HopEvent, HopSign, Note},
         overload::News,
     },
     metrics::Metrics,
+    options::Sounding,
 };
 use ringway_router::Region;
 use std::{collections::BTreeSet, env, fmt::Write as _, fs, path::Path, process::Command, time::Duration};
@@ -224,6 +226,8 @@ fn metrics() -> String {
     metrics.transactions(0).set(1);
     metrics.sip_connection_closed("idle");
     metrics.sip_connections("tcp").inc();
+    let sounding = Sounding { region, at: Clock::start().now(), took: Duration::ZERO, status: Some(200) };
+    metrics.sounded(&sounding);
     metrics.probe_dropped("stranger");
     metrics.mesh_refused("forged");
     metrics.overrides_active.set(1);

@@ -8,6 +8,7 @@ pub mod hops;
 pub mod location;
 pub mod mesh;
 pub mod metrics;
+pub mod options;
 pub mod policy;
 pub mod probe;
 pub mod record;

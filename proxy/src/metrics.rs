@@ -4,6 +4,7 @@ use crate::core::{
     output::{Dropped, HopSign, Note},
     overload::News,
 };
+use crate::options::Sounding;
 use prometheus::{
     GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
     Registry, core::Collector, proto::MetricFamily,
@@ -29,6 +30,8 @@ pub struct Metrics {
     hop_timeouts: IntCounterVec,
     hop_unavailable: IntCounterVec,
     hop_answer: HistogramVec,
+    options: IntCounterVec,
+    options_answer: HistogramVec,
     probe_dropped: IntCounterVec,
     mesh_refused: IntCounterVec,
     policy_refused: IntCounter,
@@ -102,6 +105,13 @@ impl Metrics {
             hop_timeouts: counters(r, "hop_timeouts_total", "INVITEs to a silent next proxy", &["to"])?,
             hop_unavailable: counters(r, "hop_unavailable_total", "INVITEs refused with 503", &["to"])?,
             hop_answer: registered(r, first_answers()?)?,
+            options: counters(
+                r,
+                "options_total",
+                "OPTIONS from end to end, by what came back",
+                &["to", "outcome"],
+            )?,
+            options_answer: registered(r, options_answers()?)?,
             probe_dropped: counters(
                 r,
                 "probe_dropped_total",
@@ -210,6 +220,15 @@ impl Metrics {
         self.route_changes.inc();
     }
 
+    /// An OPTIONS to another region was answered, or was not.
+    pub fn sounded(&self, sounding: &Sounding) {
+        let to = sounding.region.as_str();
+        self.options.with_label_values(&[to, sounding.outcome().as_str()]).inc();
+        if sounding.status.is_some() {
+            self.options_answer.with_label_values(&[to]).observe(sounding.took.as_secs_f64());
+        }
+    }
+
     /// The system did not take a datagram.
     pub fn send_failed(&self) {
         self.send_failed.inc();
@@ -308,6 +327,11 @@ impl Overload {
 
 fn first_answers() -> Result<HistogramVec, prometheus::Error> {
     let name = HistogramOpts::new("hop_first_answer_seconds", "First answer to an INVITE (Karn's rule)");
+    HistogramVec::new(name.buckets(ANSWER_BUCKETS.to_vec()), &["to"])
+}
+
+fn options_answers() -> Result<HistogramVec, prometheus::Error> {
+    let name = HistogramOpts::new("options_answer_seconds", "Answer to an OPTIONS from end to end");
     HistogramVec::new(name.buckets(ANSWER_BUCKETS.to_vec()), &["to"])
 }
 

@@ -18,6 +18,7 @@ use crate::{
     location::Directory,
     mesh::{dialer::Dialer, seeds::Seeds, server},
     metrics::Metrics,
+    options::{self, Asker},
     policy::{self, Store},
     probe::{self, service::Roster},
     worker,
@@ -130,8 +131,9 @@ pub fn check(config: &Config, clock: Clock) -> Result<(), ServiceError> {
 /// # Errors
 /// When it cannot start, or one of its parts fails for good.
 pub async fn run(config: Config, clock: Clock, life: Life) -> Result<(), ServiceError> {
-    let Prepared { facts, site, policy, store, resolver, tls, door } = prepare(&config, clock)?;
+    let Prepared { facts, mut site, policy, store, resolver, tls, door } = prepare(&config, clock)?;
     let listeners = Listeners::bind(&config, tls).await?;
+    site.asks_from = Some(listeners.asking.local_addr()?);
     let of_seeds = resolver.clone();
     let patience = config.mesh.node_expiry();
     let home = facts.own.region.clone();
@@ -173,6 +175,15 @@ pub async fn run(config: Config, clock: Clock, life: Life) -> Result<(), Service
     part(&mut parts, async move {
         server::serve(listeners.mesh, &identity, authority, mesh_handle, patience).await
     });
+    if let Some(every) = config.sip.options_every() {
+        let asker = Asker {
+            socket: listeners.asking,
+            proxy: bind::itself(config.sip.listen),
+            mesh_domain: config.node.mesh_domain.to_ascii_lowercase(),
+            seed: chance::seed(),
+        };
+        part(&mut parts, options::ask(asker, every, handle.clone()));
+    }
     part(&mut parts, admin::serve(listeners.admin, handle.clone(), door, audit, reader));
     let Mesh { seeds, discover, .. } = config.mesh.clone();
     tokio::spawn(Seeds { dialer, seeds, discover, resolver: of_seeds }.keep());
@@ -247,6 +258,7 @@ fn prepare(config: &Config, clock: Clock) -> Result<Prepared, ServiceError> {
         names: Names::new(&config.node.mesh_domain, own.region.clone(), addresses),
         sockets,
         edge: config.edge.trusted.clone(),
+        asks_from: None,
         usual: config.edge.usual(),
         dial: DialPlan::new(dial),
         limits: config.sip.limits.limits(),

@@ -41,7 +41,11 @@ pub(super) async fn explain(desk: &Desk, request: Request<ExplainRouteRequest>) 
     let traffic = Traffic { class, tenant: tenant.map_err(wrong)?, called };
     let explanation = if at_us == 0 {
         let explained = desk.ask(move |control| {
-            let explained = control.router().explain(control.time(), &from, &to, &traffic);
+            let mut explained = control.router().explain(control.time(), &from, &to, &traffic);
+            if let Some(asked) = control.asked(&from, &to) {
+                let notes = [asked, explained.note].into_iter().filter(|note| !note.is_empty());
+                explained.note = notes.collect::<Vec<_>>().join(". ");
+            }
             convert::explanation(&control.facts().own, control.router().table().epoch, &explained)
         });
         explained.await?

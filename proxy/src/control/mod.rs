@@ -15,6 +15,7 @@ use crate::{
     location::Directory,
     mesh::stream::{Origin, StreamId},
     metrics::Metrics,
+    options::Soundings,
     policy::Store,
     probe::service::{Roster, Windows},
     worker::Wakers,
@@ -88,6 +89,7 @@ struct Shared {
     clock: Clock,
     metrics: Metrics,
     hops: HopBook,
+    soundings: Soundings,
     directory: Directory,
     store: Store,
     view: ArcSwap<View>,
@@ -112,6 +114,7 @@ impl Handle {
             clock,
             metrics,
             hops: HopBook::default(),
+            soundings: Soundings::default(),
             directory,
             store,
             view: ArcSwap::new(view),
@@ -160,6 +163,12 @@ impl Handle {
     #[must_use]
     pub fn hops(&self) -> &HopBook {
         &self.shared.hops
+    }
+
+    /// What became of the node's own OPTIONS.
+    #[must_use]
+    pub fn soundings(&self) -> &Soundings {
+        &self.shared.soundings
     }
 
     /// Who can be reached where; the SIP workers write and look up.

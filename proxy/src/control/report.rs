@@ -47,6 +47,14 @@ impl Control {
         self.evidence.get(to).filter(|_| *from == self.facts.own.region)
     }
 
+    /// What became of the latest OPTIONS from this region to another one, in words.
+    #[must_use]
+    pub fn asked(&self, from: &Region, to: &Region) -> Option<String> {
+        let sounding = self.handle.soundings().of(to).filter(|_| *from == self.facts.own.region)?;
+        let ago = self.now().saturating_duration_since(sounding.at).as_secs();
+        Some(format!("{sounding}, {ago} s ago"))
+    }
+
     /// The last word.
     pub(super) fn leave(&mut self) {
         self.speak(true);

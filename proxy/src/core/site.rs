@@ -4,7 +4,10 @@ use super::{dial::DialPlan, flow::Flow, names::Names, overload, registrar, socke
 use ipnet::IpNet;
 use ringway_router::{Class, NodeName, Tenant};
 use ringway_sip::{Limits, Peer, Timing, Via};
-use std::{net::IpAddr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 /// The constants of one proxy.
 #[derive(Debug, Clone)]
@@ -15,6 +18,8 @@ pub struct Site {
     pub sockets: Sockets,
     /// Whose requests are taken in, and to whom requests are delivered.
     pub edge: Vec<IpNet>,
+    /// Where the node's own OPTIONS come from, that ask through the proxy how other regions are.
+    pub asks_from: Option<SocketAddr>,
     /// What calls from there usually are, where a request does not say; the narrowest network counts.
     pub usual: Vec<Usual>,
     /// The dial plan.

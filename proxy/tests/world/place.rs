@@ -77,6 +77,7 @@ impl Place {
             names: Names::new(MESH, self.region(), vec![self.proxy()]),
             sockets: Sockets::new(self.proxy(), []),
             usual: Vec::new(),
+            asks_from: Some(SocketAddr::new(self.proxy().ip(), 40_000)),
             edge: vec![format!("10.{}.1.0/24", self as u8 + 1).parse().unwrap()],
             dial: dial_plan(),
             limits: Limits::default(),
