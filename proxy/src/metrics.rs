@@ -1,7 +1,7 @@
 //! What Prometheus sees of the proxy. Everything is named `ringway_…`; why something was dropped or refused is a label.
 
 use crate::core::{
-    output::{Dropped, HopSign, Note},
+    output::{Dropped, HopEvent, HopSign, Note},
     overload::News,
 };
 use crate::options::Sounding;
@@ -25,11 +25,7 @@ pub struct Metrics {
     edge_unanswered: IntCounter,
     calls: IntCounter,
     calls_by_attempt: IntCounterVec,
-    hop_requests: IntCounterVec,
-    hop_retransmissions: IntCounterVec,
-    hop_timeouts: IntCounterVec,
-    hop_unavailable: IntCounterVec,
-    hop_answer: HistogramVec,
+    hops: Hops,
     options: IntCounterVec,
     options_answer: HistogramVec,
     probe_dropped: IntCounterVec,
@@ -79,6 +75,7 @@ impl Metrics {
         let registry = Registry::new_custom(Some("ringway".into()), None)?;
         let r = &registry;
         let refused = "1: the policy store holds a document that is refused";
+        let unanswered = "Requests that the edge left unanswered";
         let closed = "Connections that ended, or were not made";
         let dropped = "Datagrams that the kernel dropped because the socket was full";
         Ok(Self {
@@ -92,19 +89,11 @@ impl Metrics {
             dropped: counters(r, "sip_dropped_total", "Datagrams that were not treated", &["reason"])?,
             refused: counters(r, "sip_refused_total", "Requests refused", &["reason"])?,
             absorbed: counter(r, "sip_absorbed_total", "Copies of a request that came over another path")?,
-            edge_unanswered: counter(
-                r,
-                "sip_edge_unanswered_total",
-                "Requests that the edge left unanswered",
-            )?,
+            edge_unanswered: counter(r, "sip_edge_unanswered_total", unanswered)?,
             overload: Overload::new(r)?,
             calls: counter(r, "calls_total", "Requests that open a dialog, taken in from the edge")?,
             calls_by_attempt: counters(r, "call_legs_total", "Paths tried for them, by try", &["attempt"])?,
-            hop_requests: counters(r, "hop_requests_total", "INVITEs sent to the region", &["to"])?,
-            hop_retransmissions: counters(r, "hop_retransmissions_total", "INVITEs sent again", &["to"])?,
-            hop_timeouts: counters(r, "hop_timeouts_total", "INVITEs to a silent next proxy", &["to"])?,
-            hop_unavailable: counters(r, "hop_unavailable_total", "INVITEs refused with 503", &["to"])?,
-            hop_answer: registered(r, first_answers()?)?,
+            hops: Hops::new(r)?,
             options: counters(
                 r,
                 "options_total",
@@ -175,18 +164,7 @@ impl Metrics {
             Note::Unanswered(_) => self.edge_unanswered.inc(),
             Note::Absorbed => self.absorbed.inc(),
             Note::Overload(news) => self.overload.note(*news),
-            Note::Hop(event) => {
-                let to = [event.to.as_str()];
-                match event.what {
-                    HopSign::Request => self.hop_requests.with_label_values(&to).inc(),
-                    HopSign::Retransmission => self.hop_retransmissions.with_label_values(&to).inc(),
-                    HopSign::Timeout => self.hop_timeouts.with_label_values(&to).inc(),
-                    HopSign::Unavailable => self.hop_unavailable.with_label_values(&to).inc(),
-                    HopSign::Answer(delay) => {
-                        self.hop_answer.with_label_values(&to).observe(delay.as_secs_f64());
-                    }
-                }
-            }
+            Note::Hop(event) => self.hops.note(event),
         }
     }
 
@@ -275,6 +253,38 @@ impl Metrics {
     #[must_use]
     pub fn calls(&self) -> u64 {
         self.calls.get()
+    }
+}
+
+/// What SIP shows of the links from here.
+struct Hops {
+    requests: IntCounterVec,
+    retransmissions: IntCounterVec,
+    timeouts: IntCounterVec,
+    unavailable: IntCounterVec,
+    answer: HistogramVec,
+}
+
+impl Hops {
+    fn new(r: &Registry) -> Result<Self, prometheus::Error> {
+        Ok(Self {
+            requests: counters(r, "hop_requests_total", "INVITEs sent to the region", &["to"])?,
+            retransmissions: counters(r, "hop_retransmissions_total", "INVITEs sent again", &["to"])?,
+            timeouts: counters(r, "hop_timeouts_total", "INVITEs to a silent next proxy", &["to"])?,
+            unavailable: counters(r, "hop_unavailable_total", "INVITEs refused with 503", &["to"])?,
+            answer: registered(r, first_answers()?)?,
+        })
+    }
+
+    fn note(&self, event: &HopEvent) {
+        let to = [event.to.as_str()];
+        match event.what {
+            HopSign::Request => self.requests.with_label_values(&to).inc(),
+            HopSign::Retransmission => self.retransmissions.with_label_values(&to).inc(),
+            HopSign::Timeout => self.timeouts.with_label_values(&to).inc(),
+            HopSign::Unavailable => self.unavailable.with_label_values(&to).inc(),
+            HopSign::Answer(delay) => self.answer.with_label_values(&to).observe(delay.as_secs_f64()),
+        }
     }
 }
 

@@ -39,7 +39,7 @@ use ringway_node::{
 use ringway_router::{NodeId, Router, Settings};
 use ringway_sip::{Timing, Transport};
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{net::UdpSocket, sync::watch, task::JoinSet};
 
 /// The configuration of a proxy node, checked and with its paths made absolute.
 #[derive(Debug, Clone)]
@@ -176,13 +176,7 @@ pub async fn run(config: Config, clock: Clock, life: Life) -> Result<(), Service
         server::serve(listeners.mesh, &identity, authority, mesh_handle, patience).await
     });
     if let Some(every) = config.sip.options_every() {
-        let asker = Asker {
-            socket: listeners.asking,
-            proxy: bind::itself(config.sip.listen),
-            mesh_domain: config.node.mesh_domain.to_ascii_lowercase(),
-            seed: chance::seed(),
-        };
-        part(&mut parts, options::ask(asker, every, handle.clone()));
+        part(&mut parts, options::ask(asker(&config, listeners.asking), every, handle.clone()));
     }
     part(&mut parts, admin::serve(listeners.admin, handle.clone(), door, audit, reader));
     let Mesh { seeds, discover, .. } = config.mesh.clone();
@@ -214,6 +208,12 @@ fn part<E: Into<ServiceError>>(
     task: impl Future<Output = Result<(), E>> + Send + 'static,
 ) {
     parts.spawn(async move { task.await.map_err(Into::into) });
+}
+
+/// Who asks the other regions how they are.
+fn asker(config: &Config, socket: UdpSocket) -> Asker {
+    let mesh_domain = config.node.mesh_domain.to_ascii_lowercase();
+    Asker { socket, proxy: bind::itself(config.sip.listen), mesh_domain, seed: chance::seed() }
 }
 
 struct Prepared {
