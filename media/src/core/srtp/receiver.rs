@@ -1,0 +1,83 @@
+//! Checks the packets of one party, and makes them plain.
+
+use super::{
+    Master, Refusal,
+    derive::Keys,
+    header::{Header, RTCP_CLEAR, rtcp_source},
+    sources::Sources,
+    transform::{ENCRYPTED, Packet},
+};
+
+/// Takes in protected RTP and RTCP, of several sources, in place. Only what is authentic changes anything here.
+///
+/// A lifetime in SDP is the sender's promise; a peer that breaks it is still understood, as long as RFC 3711 §9.2 allows.
+#[derive(Debug)]
+pub struct Receiver {
+    keys: Keys,
+    rtp: Sources,
+    rtcp: Sources,
+}
+
+impl Receiver {
+    /// Nothing has come yet.
+    #[must_use]
+    pub fn new(master: &Master) -> Self {
+        Self { keys: Keys::derive(master), rtp: Sources::new(), rtcp: Sources::new() }
+    }
+
+    /// Goes on with another key, which may be of another suite. RFC 3711 §3.3.1: rollover counters go on.
+    pub fn rekey(&mut self, master: &Master) {
+        self.keys = Keys::derive(master);
+    }
+
+    /// Makes an RTP packet plain, and says how long it is then.
+    ///
+    /// # Errors
+    /// For what is no RTP, is forged, or came before. The packet is worth nothing then.
+    pub fn unprotect(&mut self, bytes: &mut [u8]) -> Result<usize, Refusal> {
+        let Self { keys: Keys { rtp: transform, mki, .. }, .. } = self;
+        let header = Header::parse(bytes)?;
+        let end = bytes.len().checked_sub(transform.trailer_bytes(false, *mki));
+        let end = end.filter(|end| *end >= header.length).ok_or(Refusal::TooShort)?;
+        let source = header.source;
+        let place = self.rtp.place(source)?;
+        let window = self.rtp.window(place);
+        let index = window.nearest(header.sequence)?;
+        window.check(index)?;
+        let packet = Packet { clear: header.length, end, source, index, word: None };
+        if !transform.is_of_key(bytes, &packet, *mki) {
+            return Err(Refusal::UnknownKey);
+        }
+        transform.open(bytes, &packet, *mki)?;
+        self.rtp.mark(place, source, index);
+        Ok(end)
+    }
+
+    /// Makes an RTCP packet plain, encrypted or only authenticated, and says how long it is then.
+    ///
+    /// # Errors
+    /// As [`unprotect`](Self::unprotect).
+    pub fn unprotect_rtcp(&mut self, bytes: &mut [u8]) -> Result<usize, Refusal> {
+        let Self { keys: Keys { rtcp: transform, mki, .. }, .. } = self;
+        let source = rtcp_source(bytes)?;
+        let end = bytes.len().checked_sub(transform.trailer_bytes(true, *mki));
+        let end = end.filter(|end| *end >= RTCP_CLEAR).ok_or(Refusal::TooShort)?;
+        let word = transform.word(bytes, end, *mki);
+        let index = u64::from(word & !ENCRYPTED);
+        let place = self.rtcp.place(source)?;
+        self.rtcp.window(place).check(index)?;
+        let packet = Packet { clear: RTCP_CLEAR, end, source, index, word: Some(word) };
+        if !transform.is_of_key(bytes, &packet, *mki) {
+            return Err(Refusal::UnknownKey);
+        }
+        transform.open(bytes, &packet, *mki)?;
+        self.rtcp.mark(place, source, index);
+        Ok(end)
+    }
+
+    /// Puts a source at a number that no test could reach.
+    #[cfg(test)]
+    pub(super) fn put(&mut self, source: u32, index: u64) {
+        self.rtp.put(source, index);
+    }
+}
