@@ -5,7 +5,8 @@ const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 /// Appends `bytes`, padded.
 pub(super) fn encode(bytes: &[u8], out: &mut String) {
     for chunk in bytes.chunks(3) {
-        let group = chunk.iter().zip([16, 8, 0]).fold(0, |group, (byte, shift)| group | usize::from(*byte) << shift);
+        let group =
+            chunk.iter().zip([16, 8, 0]).fold(0, |group, (byte, shift)| group | usize::from(*byte) << shift);
         for (digit, shift) in [18, 12, 6, 0].into_iter().enumerate() {
             let is_padding = digit > chunk.len();
             out.push(if is_padding { '=' } else { char::from(ALPHABET[group >> shift & 0x3f]) });
@@ -17,7 +18,8 @@ pub(super) fn encode(bytes: &[u8], out: &mut String) {
 /// padding, and some phones do not send it.
 pub(super) fn decode(text: &str, out: &mut [u8]) -> Option<usize> {
     let digits = text.trim_end_matches('=');
-    let is_padded = digits.len() == text.len() || (text.len() % 4 == 0 && text.len() - digits.len() <= 2);
+    let is_padded =
+        digits.len() == text.len() || (text.len().is_multiple_of(4) && text.len() - digits.len() <= 2);
     if !is_padded || digits.len() % 4 == 1 {
         return None;
     }

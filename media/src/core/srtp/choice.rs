@@ -7,10 +7,7 @@ use super::{Crypto, Suite, Unusable};
 ///
 /// # Errors
 /// When there is none: why the first line, the favorite, is not it.
-pub fn choose<'a>(
-    offered: impl IntoIterator<Item = &'a str>,
-    allowed: &[Suite],
-) -> Result<Crypto, Unusable> {
+pub fn choose<'a>(offered: impl IntoIterator<Item = &'a str>, allowed: &[Suite]) -> Result<Crypto, Unusable> {
     let mut why = None;
     for value in offered {
         match value.parse::<Crypto>() {

@@ -15,7 +15,11 @@ impl Crossing {
     /// them itself.
     #[must_use]
     pub fn new(from: Option<&Master>, to: Option<&Master>) -> Self {
-        if from == to { Self::default() } else { Self { from: from.map(Receiver::new), to: to.map(Sender::new) } }
+        if from == to {
+            Self::default()
+        } else {
+            Self { from: from.map(Receiver::new), to: to.map(Sender::new) }
+        }
     }
 
     /// Whether packets pass as they are.

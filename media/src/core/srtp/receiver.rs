@@ -40,8 +40,7 @@ impl Receiver {
         let end = bytes.len().checked_sub(transform.trailer_bytes(false, *mki));
         let end = end.filter(|end| *end >= header.length).ok_or(Refusal::TooShort)?;
         let source = header.source;
-        let place = self.rtp.place(source)?;
-        let window = self.rtp.window(place);
+        let (place, mut window) = self.rtp.find(source)?;
         let index = window.nearest(header.sequence)?;
         window.check(index)?;
         let packet = Packet { clear: header.length, end, source, index, word: None };
@@ -49,7 +48,8 @@ impl Receiver {
             return Err(Refusal::UnknownKey);
         }
         transform.open(bytes, &packet, *mki)?;
-        self.rtp.mark(place, source, index);
+        window.mark(index);
+        self.rtp.keep(place, window);
         Ok(end)
     }
 
@@ -64,14 +64,15 @@ impl Receiver {
         let end = end.filter(|end| *end >= RTCP_CLEAR).ok_or(Refusal::TooShort)?;
         let word = transform.word(bytes, end, *mki);
         let index = u64::from(word & !ENCRYPTED);
-        let place = self.rtcp.place(source)?;
-        self.rtcp.window(place).check(index)?;
+        let (place, mut window) = self.rtcp.find(source)?;
+        window.check(index)?;
         let packet = Packet { clear: RTCP_CLEAR, end, source, index, word: Some(word) };
         if !transform.is_of_key(bytes, &packet, *mki) {
             return Err(Refusal::UnknownKey);
         }
         transform.open(bytes, &packet, *mki)?;
-        self.rtcp.mark(place, source, index);
+        window.mark(index);
+        self.rtcp.keep(place, window);
         Ok(end)
     }
 

@@ -146,7 +146,9 @@ fn key(suite: Suite, text: &str) -> Result<Master, Unusable> {
     let mut master = Master::new(suite, &bytes);
     for part in parts {
         match part.split_once(':') {
-            None if master.lifetime.is_none() && master.mki.is_none() => master.lifetime = Some(lifetime(part)?),
+            None if master.lifetime.is_none() && master.mki.is_none() => {
+                master.lifetime = Some(lifetime(part)?);
+            }
             Some((value, length)) if master.mki.is_none() => master.mki = Some(mki(value, length)?),
             Some(_) | None => return Err(Unusable::Malformed),
         }
@@ -176,8 +178,7 @@ fn mki(value: &str, length: &str) -> Result<Mki, Unusable> {
 fn parameter(text: &str) -> Result<(), Unusable> {
     let (name, value) = text.split_once('=').map_or((text, None), |(name, value)| (name, Some(value)));
     match (name.to_ascii_uppercase().as_str(), value) {
-        // The exponent of the rate: 0 is every packet, which is not "never", which is said by saying nothing. Yet 0 is
-        // what some send who mean never, and RFC 3711 §4.3.1 has a rate of zero for it.
+        // RFC 3711 §4.3.1: keys are derived once, as when nothing is said.
         ("KDR", Some("0")) => Ok(()),
         ("KDR", Some(_)) => Err(Unusable::KeyDerivationRate),
         // A hint for how long a window the sender likes; ours is longer than the least.
@@ -185,9 +186,16 @@ fn parameter(text: &str) -> Result<(), Unusable> {
         ("UNENCRYPTED_SRTP" | "UNENCRYPTED_SRTCP", None) => Err(Unusable::Unencrypted),
         ("UNAUTHENTICATED_SRTP", None) => Err(Unusable::Unauthenticated),
         ("FEC_ORDER" | "FEC_KEY", Some(_)) => Err(Unusable::ForwardErrorCorrection),
-        ("KDR" | "WSH" | "UNENCRYPTED_SRTP" | "UNENCRYPTED_SRTCP" | "UNAUTHENTICATED_SRTP" | "FEC_ORDER" | "FEC_KEY", _) => {
-            Err(Unusable::Malformed)
-        }
+        (
+            "KDR"
+            | "WSH"
+            | "UNENCRYPTED_SRTP"
+            | "UNENCRYPTED_SRTCP"
+            | "UNAUTHENTICATED_SRTP"
+            | "FEC_ORDER"
+            | "FEC_KEY",
+            _,
+        ) => Err(Unusable::Malformed),
         // RFC 4568 §6.3.7: with a dash it may be ignored.
         (name, _) if name.len() > 1 && name.starts_with('-') => Ok(()),
         (_, _) => Err(Unusable::UnknownParameter),

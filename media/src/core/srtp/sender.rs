@@ -56,13 +56,13 @@ impl Sender {
             return Err(Refusal::KeyExhausted);
         }
         let source = header.source;
-        let place = self.sources.place(source)?;
-        let window = self.sources.window(place);
+        let (place, mut window) = self.sources.find(source)?;
         let index = window.nearest(header.sequence)?;
         window.check(index)?;
         let packet = Packet { clear: header.length, end: length, source, index, word: None };
         let length = self.keys.rtp.seal(bytes, &packet, self.keys.mki)?;
-        self.sources.mark(place, source, index);
+        window.mark(index);
+        self.sources.keep(place, window);
         self.rtp += 1;
         Ok(length)
     }

@@ -9,7 +9,7 @@ pub const SOURCES_MAX: usize = 32;
 /// See the module. Allocated once.
 #[derive(Debug)]
 pub(super) struct Sources {
-    known: Vec<(u32, Window)>,
+    known: Vec<Window>,
 }
 
 /// Where a source is, or would be.
@@ -21,29 +21,28 @@ impl Sources {
         Self { known: Vec::with_capacity(SOURCES_MAX) }
     }
 
-    /// The place of a source; a new one has it only when it is marked.
-    pub(super) fn place(&self, source: u32) -> Result<Place, Refusal> {
-        let known = self.known.iter().position(|(known, _)| *known == source);
-        let place = known.unwrap_or(self.known.len());
-        if place < SOURCES_MAX { Ok(Place(place)) } else { Err(Refusal::TooManySources) }
-    }
-
-    pub(super) fn window(&self, place: Place) -> Window {
-        self.known.get(place.0).map(|(_, window)| *window).unwrap_or_default()
-    }
-
-    /// The number was used by the source at that place.
-    pub(super) fn mark(&mut self, place: Place, source: u32, index: u64) {
-        if place.0 == self.known.len() {
-            self.known.push((source, Window::default()));
+    /// The place of a source and its numbers; a new one is known only when it is kept.
+    pub(super) fn find(&self, source: u32) -> Result<(Place, Window), Refusal> {
+        let known = self.known.iter().position(|window| window.source == source);
+        match known {
+            Some(place) => Ok((Place(place), self.known[place])),
+            None if self.known.len() < SOURCES_MAX => Ok((Place(self.known.len()), Window::of(source))),
+            None => Err(Refusal::TooManySources),
         }
-        self.known[place.0].1.mark(index);
+    }
+
+    /// Keeps what has become of the numbers of the source at that place.
+    pub(super) fn keep(&mut self, Place(place): Place, window: Window) {
+        match self.known.get_mut(place) {
+            Some(known) => *known = window,
+            None => self.known.push(window),
+        }
     }
 
     /// Puts a source at a number.
     #[cfg(test)]
     pub(super) fn put(&mut self, source: u32, index: u64) {
-        self.known.retain(|(known, _)| *known != source);
-        self.known.push((source, Window::at(index)));
+        self.known.retain(|window| window.source != source);
+        self.known.push(Window::at(source, index));
     }
 }

@@ -17,6 +17,7 @@ use aws_lc_rs::{
     aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey},
     cipher::EncryptingKey,
     constant_time::verify_slices_are_equal,
+    error::Unspecified,
     hmac,
 };
 
@@ -43,8 +44,22 @@ pub(super) struct Packet {
 
 /// A cipher with its keys.
 pub(super) enum Transform {
-    Counter { cipher: EncryptingKey, salt: u128, mac: hmac::Key, tag: usize },
-    Gcm { key: LessSafeKey, salt: u128 },
+    Counter(Box<Counter>),
+    Gcm(Gcm),
+}
+
+/// AES in counter mode and HMAC-SHA1, of which the tag is so many bytes.
+pub(super) struct Counter {
+    cipher: EncryptingKey,
+    salt: u128,
+    mac: hmac::Key,
+    tag: usize,
+}
+
+/// AES-GCM.
+pub(super) struct Gcm {
+    key: LessSafeKey,
+    salt: u128,
 }
 
 /// Where the parts behind the text begin.
@@ -57,17 +72,17 @@ struct Trailer {
 }
 
 impl Transform {
-    /// A tag is as many bytes of the HMAC.
     pub(super) fn counter(key: &[u8], salt: &[u8], auth: &[u8; AUTH_BYTES], tag: usize) -> Self {
         let mac = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, auth);
         // RFC 3711 §4.1.1: two bytes of counter follow the salt.
-        Self::Counter { cipher: counter_mode(key), salt: number(salt) << 16, mac, tag }
+        let salt = number(salt) << 16;
+        Self::Counter(Box::new(Counter { cipher: counter_mode(key), salt, mac, tag }))
     }
 
     pub(super) fn gcm(key: &[u8], salt: &[u8]) -> Self {
         let algorithm = if key.len() == 32 { &AES_256_GCM } else { &AES_128_GCM };
         let key = UnboundKey::new(algorithm, key).expect("suites have keys of 16 or 32 bytes");
-        Self::Gcm { key: LessSafeKey::new(key), salt: number(salt) }
+        Self::Gcm(Gcm { key: LessSafeKey::new(key), salt: number(salt) })
     }
 
     /// Bytes behind the text.
@@ -92,20 +107,8 @@ impl Transform {
         let at = self.trailer(packet.end, packet.word.is_some(), mki);
         let bytes = bytes.get_mut(..at.end).ok_or(Refusal::NoRoom)?;
         match self {
-            Self::Counter { cipher, mac, tag, .. } => {
-                keystream(cipher, self.nonce(packet), &mut bytes[packet.clear..packet.end]);
-                let signed = authenticate(mac, &bytes[..packet.end], packet);
-                bytes[at.tag..at.tag + tag].copy_from_slice(&signed.as_ref()[..*tag]);
-            }
-            Self::Gcm { key, .. } => {
-                let (clear, text) = bytes[..packet.end].split_at_mut(packet.clear);
-                let mut room = [0; RTCP_CLEAR + WORD];
-                let aad = Aad::from(associated(clear, packet, &mut room));
-                let tag = key
-                    .seal_in_place_separate_tag(gcm_nonce(self.nonce(packet)), aad, text)
-                    .expect("a packet is shorter than GCM's limit");
-                bytes[at.tag..at.tag + GCM_TAG].copy_from_slice(tag.as_ref());
-            }
+            Self::Counter(counter) => counter.seal(bytes, packet, at.tag),
+            Self::Gcm(gcm) => gcm.seal(bytes, packet, at.tag),
         }
         if let Some(word) = packet.word {
             bytes[at.word..at.word + WORD].copy_from_slice(&word.to_be_bytes());
@@ -119,97 +122,118 @@ impl Transform {
     /// Checks the tag and decrypts the text. After a refusal the text is worth nothing.
     pub(super) fn open(&self, bytes: &mut [u8], packet: &Packet, mki: Option<Mki>) -> Result<(), Refusal> {
         let at = self.trailer(packet.end, packet.word.is_some(), mki);
-        let is_encrypted = packet.word.is_none_or(|word| word & ENCRYPTED != 0);
-        match self {
-            Self::Counter { cipher, mac, tag, .. } => {
-                let signed = authenticate(mac, &bytes[..packet.end], packet);
-                verify_slices_are_equal(&signed.as_ref()[..*tag], &bytes[at.tag..at.tag + tag])
-                    .map_err(|_| Refusal::Forged)?;
-                if is_encrypted {
-                    keystream(cipher, self.nonce(packet), &mut bytes[packet.clear..packet.end]);
-                }
-                Ok(())
-            }
-            Self::Gcm { key, .. } => {
-                let nonce = gcm_nonce(self.nonce(packet));
-                let opened = match packet.word {
-                    // RFC 7714 §9.3: what is only authenticated is all associated data; the word, too, so it moves up.
-                    Some(word) if !is_encrypted => {
-                        let mut tag = [0; GCM_TAG];
-                        tag.copy_from_slice(&bytes[at.tag..at.tag + GCM_TAG]);
-                        bytes[at.tag..at.tag + WORD].copy_from_slice(&word.to_be_bytes());
-                        let aad = Aad::from(&bytes[..at.tag + WORD]);
-                        key.open_in_place_separate_tag(nonce, aad, &tag, &mut []).map(drop)
-                    }
-                    Some(_) | None => {
-                        let (clear, text) = bytes[..at.tag + GCM_TAG].split_at_mut(packet.clear);
-                        let mut room = [0; RTCP_CLEAR + WORD];
-                        let aad = Aad::from(associated(clear, packet, &mut room));
-                        key.open_in_place(nonce, aad, text).map(drop)
-                    }
-                };
-                opened.map_err(|_| Refusal::Forged)
-            }
-        }
+        let opened = match self {
+            Self::Counter(counter) => counter.open(bytes, packet, at.tag),
+            Self::Gcm(gcm) => gcm.open(bytes, packet, at.tag),
+        };
+        opened.map_err(|_| Refusal::Forged)
     }
 
     fn trailer(&self, end: usize, is_rtcp: bool, mki: Option<Mki>) -> Trailer {
         let word = if is_rtcp { WORD } else { 0 };
         let mki = mki.map_or(0, Mki::bytes);
         match self {
-            Self::Counter { tag, .. } => Trailer {
-                word: end,
-                mki: end + word,
-                tag: end + word + mki,
-                end: end + word + mki + tag,
-            },
-            Self::Gcm { .. } => Trailer {
-                tag: end,
-                word: end + GCM_TAG,
-                mki: end + GCM_TAG + word,
-                end: end + GCM_TAG + word + mki,
-            },
+            Self::Counter(counter) => {
+                let tag = counter.tag;
+                Trailer { word: end, mki: end + word, tag: end + word + mki, end: end + word + mki + tag }
+            }
+            Self::Gcm(_) => {
+                let behind = end + GCM_TAG;
+                Trailer { tag: end, word: behind, mki: behind + word, end: behind + word + mki }
+            }
+        }
+    }
+}
+
+impl Packet {
+    fn is_encrypted(&self) -> bool {
+        self.word.is_none_or(|word| word & ENCRYPTED != 0)
+    }
+}
+
+impl Counter {
+    fn seal(&self, bytes: &mut [u8], packet: &Packet, tag: usize) {
+        keystream(&self.cipher, self.iv(packet), &mut bytes[packet.clear..packet.end]);
+        let signed = self.sign(&bytes[..packet.end], packet);
+        bytes[tag..tag + self.tag].copy_from_slice(&signed.as_ref()[..self.tag]);
+    }
+
+    fn open(&self, bytes: &mut [u8], packet: &Packet, tag: usize) -> Result<(), Unspecified> {
+        let signed = self.sign(&bytes[..packet.end], packet);
+        verify_slices_are_equal(&signed.as_ref()[..self.tag], &bytes[tag..tag + self.tag])?;
+        if packet.is_encrypted() {
+            keystream(&self.cipher, self.iv(packet), &mut bytes[packet.clear..packet.end]);
+        }
+        Ok(())
+    }
+
+    /// RFC 3711 §4.1.1: salt, source and number, and two bytes of counter.
+    fn iv(&self, packet: &Packet) -> u128 {
+        self.salt ^ u128::from(packet.source) << 64 ^ u128::from(packet.index) << 16
+    }
+
+    /// The HMAC of header and text, and of what says the packet's number: the rollover counter, which is not sent
+    /// (RFC 3711 §4.2), or the word behind RTCP.
+    fn sign(&self, bytes: &[u8], packet: &Packet) -> hmac::Tag {
+        let [_, _, rollover @ .., _, _] = packet.index.to_be_bytes();
+        let mut context = hmac::Context::with_key(&self.mac);
+        context.update(bytes);
+        context.update(&packet.word.map_or(rollover, u32::to_be_bytes));
+        context.sign()
+    }
+}
+
+impl Gcm {
+    fn seal(&self, bytes: &mut [u8], packet: &Packet, tag: usize) {
+        let (clear, text) = bytes[..packet.end].split_at_mut(packet.clear);
+        let mut room = [0; RTCP_CLEAR + WORD];
+        let aad = Aad::from(associated(clear, packet, &mut room));
+        let sealed = self
+            .key
+            .seal_in_place_separate_tag(self.nonce(packet), aad, text)
+            .expect("a packet is shorter than GCM's limit");
+        bytes[tag..tag + GCM_TAG].copy_from_slice(sealed.as_ref());
+    }
+
+    fn open(&self, bytes: &mut [u8], packet: &Packet, tag: usize) -> Result<(), Unspecified> {
+        let nonce = self.nonce(packet);
+        match packet.word {
+            // RFC 7714 §9.3: what is only authenticated is all associated data; the word, too, so it moves up.
+            Some(word) if !packet.is_encrypted() => {
+                let mut sent = [0; GCM_TAG];
+                sent.copy_from_slice(&bytes[tag..tag + GCM_TAG]);
+                bytes[tag..tag + WORD].copy_from_slice(&word.to_be_bytes());
+                let aad = Aad::from(&bytes[..tag + WORD]);
+                self.key.open_in_place_separate_tag(nonce, aad, &sent, &mut []).map(drop)
+            }
+            Some(_) | None => {
+                let (clear, text) = bytes[..tag + GCM_TAG].split_at_mut(packet.clear);
+                let mut room = [0; RTCP_CLEAR + WORD];
+                let aad = Aad::from(associated(clear, packet, &mut room));
+                self.key.open_in_place(nonce, aad, text).map(drop)
+            }
         }
     }
 
-    /// The salt with the source and the number added.
-    fn nonce(&self, packet: &Packet) -> u128 {
-        let (source, index) = (u128::from(packet.source), u128::from(packet.index));
-        match self {
-            // RFC 3711 §4.1.1.
-            Self::Counter { salt, .. } => salt ^ source << 64 ^ index << 16,
-            // RFC 7714 §8.1, §9.1.
-            Self::Gcm { salt, .. } => salt ^ source << 48 ^ index,
-        }
+    /// RFC 7714 §8.1, §9.1: salt, source and number.
+    fn nonce(&self, packet: &Packet) -> Nonce {
+        let nonce = self.salt ^ u128::from(packet.source) << 48 ^ u128::from(packet.index);
+        let [_, _, _, _, nonce @ ..] = nonce.to_be_bytes();
+        Nonce::assume_unique_for_key(nonce)
     }
 }
 
 impl std::fmt::Debug for Transform {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::Counter { .. } => "Counter",
-            Self::Gcm { .. } => "Gcm",
+            Self::Counter(_) => "Counter",
+            Self::Gcm(_) => "Gcm",
         })
     }
 }
 
 fn number(salt: &[u8]) -> u128 {
     salt.iter().fold(0, |number, byte| number << 8 | u128::from(*byte))
-}
-
-fn gcm_nonce(nonce: u128) -> Nonce {
-    let [_, _, _, _, nonce @ ..] = nonce.to_be_bytes();
-    Nonce::assume_unique_for_key(nonce)
-}
-
-/// The HMAC of header and text, and what authenticates the packet's number: the rollover counter, which is not sent
-/// (RFC 3711 §4.2), or the word behind RTCP.
-fn authenticate(mac: &hmac::Key, bytes: &[u8], packet: &Packet) -> hmac::Tag {
-    let rollover = [2, 3, 4, 5].map(|at| packet.index.to_be_bytes()[at]);
-    let mut context = hmac::Context::with_key(mac);
-    context.update(bytes);
-    context.update(&packet.word.map_or(rollover, u32::to_be_bytes));
-    context.sign()
 }
 
 /// What GCM authenticates beside the text: of RTP the header (RFC 7714 §8.2), of RTCP also the word (§9.2).
