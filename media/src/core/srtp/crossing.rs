@@ -15,10 +15,24 @@ impl Crossing {
     /// them itself.
     #[must_use]
     pub fn new(from: Option<&Master>, to: Option<&Master>) -> Self {
-        if from == to {
-            Self::default()
-        } else {
-            Self { from: from.map(Receiver::new), to: to.map(Sender::new) }
+        let mut crossing = Self::default();
+        crossing.rekey(from, to);
+        crossing
+    }
+
+    /// Goes on with other keys, or without, as after another offer and answer: a key that stays goes on as it was. A key that
+    /// was given up must not come back.
+    pub fn rekey(&mut self, from: Option<&Master>, to: Option<&Master>) {
+        let (from, to) = if from == to { (None, None) } else { (from, to) };
+        match (&mut self.from, from) {
+            (Some(receiver), Some(master)) => receiver.rekey(master),
+            (None, Some(master)) => self.from = Some(Receiver::new(master)),
+            (_, None) => self.from = None,
+        }
+        match (&mut self.to, to) {
+            (Some(sender), Some(master)) => sender.rekey(master),
+            (None, Some(master)) => self.to = Some(Sender::new(master)),
+            (_, None) => self.to = None,
         }
     }
 

@@ -16,9 +16,9 @@ const RTCP_LIFETIME: u64 = 1 << 31;
 /// number give both away.
 #[derive(Debug)]
 pub struct Sender {
+    master: Master,
     keys: Keys,
     sources: Sources,
-    lifetime: u64,
     rtp: u64,
     /// Of this key, and of all keys: RFC 3711 §3.4 goes on counting after a change of keys.
     rtcp: u64,
@@ -30,19 +30,22 @@ impl Sender {
     #[must_use]
     pub fn new(master: &Master) -> Self {
         Self {
+            master: master.clone(),
             keys: Keys::derive(master),
             sources: Sources::new(),
-            lifetime: lifetime(master),
             rtp: 0,
             rtcp: 0,
             rtcp_index: 0,
         }
     }
 
-    /// Goes on with another key, which may be of another suite. RFC 3711 §3.3.1: rollover counters go on.
+    /// Goes on with another key, which may be of another suite; with the same key, as before. RFC 3711 §3.3.1: rollover
+    /// counters go on. To a party that is known to begin them anew, make a new sender.
     pub fn rekey(&mut self, master: &Master) {
-        (self.keys, self.lifetime) = (Keys::derive(master), lifetime(master));
-        (self.rtp, self.rtcp) = (0, 0);
+        if self.master != *master {
+            (self.master, self.keys) = (master.clone(), Keys::derive(master));
+            (self.rtp, self.rtcp) = (0, 0);
+        }
     }
 
     /// Protects the RTP packet in the first `length` bytes, and says how long it is then: up to
@@ -52,7 +55,7 @@ impl Sender {
     /// For what is no RTP, was sent already, or must not be sent with this key any more. The packet is unchanged.
     pub fn protect(&mut self, bytes: &mut [u8], length: usize) -> Result<usize, Refusal> {
         let header = Header::parse(bytes.get(..length).ok_or(Refusal::NoRoom)?)?;
-        if self.rtp >= self.lifetime {
+        if self.rtp >= self.lifetime() {
             return Err(Refusal::KeyExhausted);
         }
         let source = header.source;
@@ -73,7 +76,7 @@ impl Sender {
     /// As [`protect`](Self::protect), but each is sent: they have no numbers of their own.
     pub fn protect_rtcp(&mut self, bytes: &mut [u8], length: usize) -> Result<usize, Refusal> {
         let source = rtcp_source(bytes.get(..length).ok_or(Refusal::NoRoom)?)?;
-        if self.rtcp >= self.lifetime.min(RTCP_LIFETIME) {
+        if self.rtcp >= self.lifetime().min(RTCP_LIFETIME) {
             return Err(Refusal::KeyExhausted);
         }
         let word = Some(ENCRYPTED | self.rtcp_index);
@@ -85,6 +88,11 @@ impl Sender {
         Ok(length)
     }
 
+    fn lifetime(&self) -> u64 {
+        // The numbers of RTP end by themselves, source by source.
+        self.master.lifetime.unwrap_or(u64::MAX)
+    }
+
     /// Puts the counters where no test could count.
     #[cfg(test)]
     pub(super) fn put(&mut self, source: u32, index: u64, rtcp: u64) {
@@ -92,9 +100,4 @@ impl Sender {
         self.rtcp = rtcp;
         self.rtcp_index = u32::try_from(rtcp).unwrap_or(u32::MAX) & !ENCRYPTED;
     }
-}
-
-fn lifetime(master: &Master) -> u64 {
-    // The numbers of RTP end by themselves, source by source.
-    master.lifetime.unwrap_or(u64::MAX)
 }

@@ -39,6 +39,11 @@ impl Sources {
         }
     }
 
+    /// Another key: see [`Window::forget`].
+    pub(super) fn forget(&mut self) {
+        self.known.iter_mut().for_each(Window::forget);
+    }
+
     /// Puts a source at a number.
     #[cfg(test)]
     pub(super) fn put(&mut self, source: u32, index: u64) {

@@ -9,6 +9,9 @@ pub(super) const WINDOW: u64 = 128;
 /// The highest number of an RTP packet: rollover counter and sequence number, 32 and 16 bits.
 const RTP_INDEX_MAX: u64 = (1 << 48) - 1;
 
+/// All sequence numbers.
+const TURN: u64 = 1 << 16;
+
 /// See the module. Bit n of `seen`: the number n below `highest` was used; nothing was when it is 0.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Window {
@@ -24,24 +27,43 @@ impl Window {
         Self { source, highest: 0, seen: 0 }
     }
 
+    /// Nothing was used with the key that comes now; the highest number still tells where the source is.
+    pub(super) fn forget(&mut self) {
+        self.seen = 0;
+    }
+
     /// The whole number of an RTP packet whose lower 16 bits are `sequence`: the one that is nearest to the highest.
     pub(super) fn nearest(&self, sequence: u16) -> Result<u64, Refusal> {
         let sequence = u64::from(sequence);
-        if self.seen == 0 {
+        if self.is_new() {
             // RFC 3711 §3.3.1: the rollover counter begins at zero.
             return Ok(sequence);
         }
         let (turn, last) = (self.highest & !0xffff, self.highest & 0xffff);
         // RFC 3711 §3.3.1, appendix A: half the numbers lie ahead, half behind.
-        let turn = if last < 0x8000 && sequence > last + 0x8000 {
-            turn.checked_sub(0x1_0000).ok_or(Refusal::TooOld)?
+        let turn = if sequence > last + 0x8000 {
+            turn.checked_sub(TURN).ok_or(Refusal::TooOld)?
         } else if last > sequence + 0x8000 {
-            turn + 0x1_0000
+            turn + TURN
         } else {
             turn
         };
         // RFC 3711 §9.2: all numbers are used up.
         if turn > RTP_INDEX_MAX { Err(Refusal::KeyExhausted) } else { Ok(turn | sequence) }
+    }
+
+    /// What else the number may be, as long as nothing has come with this key. Of a new source the first packets may have
+    /// been lost, before a turn; and many who change the key begin with a rollover counter of zero again.
+    pub(super) fn otherwise(&self, sequence: u16) -> Option<u64> {
+        match (self.seen, self.is_new()) {
+            (0, true) => (sequence < 0x8000).then_some(TURN + u64::from(sequence)),
+            (0, false) => (self.highest >= TURN).then_some(u64::from(sequence)),
+            (_, _) => None,
+        }
+    }
+
+    fn is_new(&self) -> bool {
+        self.seen == 0 && self.highest == 0
     }
 
     /// Whether the number may still be used.

@@ -64,3 +64,36 @@ fn what_one_leg_refuses_does_not_reach_the_other() {
     assert_eq!(crossing.rtp(&mut [0x80; 20], 21), Err(Refusal::NoRoom));
     assert_eq!(crossing.rtcp(&mut [0x80; 20], 21), Err(Refusal::NoRoom));
 }
+
+#[test]
+fn keys_change_in_mid_call_and_one_that_stays_goes_on() {
+    let [old, new, to] = [1, 2, 3].map(|byte| key(Suite::AesCm128HmacSha1_80, byte));
+    let mut crossing = Crossing::new(Some(&old), Some(&to));
+    let (mut phone, mut other) = (Sender::new(&old), Receiver::new(&to));
+    let mut sequence = 0xfff0_u16;
+    let mut cross = |crossing: &mut Crossing, phone: &mut Sender, count: u16| {
+        for _ in 0..count {
+            let plain = rtp(1, sequence, b"payload");
+            sequence = sequence.wrapping_add(1);
+            let crossed = rtp_across(crossing, &protect(phone, &plain).unwrap()).unwrap();
+            assert_eq!(unprotect(&mut other, &crossed), Ok(plain));
+        }
+        sequence.wrapping_sub(1)
+    };
+    cross(&mut crossing, &mut phone, 40);
+    crossing.rekey(Some(&old), Some(&to));
+    let last = cross(&mut crossing, &mut phone, 5);
+    phone.rekey(&new);
+    crossing.rekey(Some(&new), Some(&to));
+    cross(&mut crossing, &mut phone, 5);
+    // Now the leg is plain, and the sender is still the same: it sends no second text under one number.
+    crossing.rekey(None, Some(&to));
+    assert_eq!(rtp_across(&mut crossing, &rtp(1, last, b"another")), Err(Refusal::Replayed));
+    crossing.rekey(Some(&new), None);
+    assert_eq!(
+        rtp_across(&mut crossing, &protect(&mut phone, &rtp(1, 100, b"x")).unwrap()),
+        Ok(rtp(1, 100, b"x"))
+    );
+    crossing.rekey(None, None);
+    assert!(crossing.is_through());
+}

@@ -191,3 +191,61 @@ fn long_calls_stay_in_step_through_long_holes() {
         }
     }
 }
+
+/// A phone that begins shortly before a turn, and whose first packets come before we listen.
+#[test]
+fn a_call_whose_first_packets_were_lost_before_a_turn_is_understood() {
+    for suite in Suite::ALL {
+        let master = key(suite, 6);
+        let (mut sender, mut receiver) = (Sender::new(&master), Receiver::new(&master));
+        let sent: Vec<_> =
+            (65_500..65_600).map(|number| protect(&mut sender, &packet(1, number)).unwrap()).collect();
+        let mut forged = sent[50].clone();
+        forged[14] ^= 1;
+        assert_eq!(unprotect(&mut receiver, &forged), Err(Refusal::Forged));
+        for (number, sealed) in (65_500..65_600).zip(&sent).skip(50) {
+            assert_eq!(unprotect(&mut receiver, sealed), Ok(packet(1, number)), "{suite:?}");
+            assert_eq!(unprotect(&mut receiver, sealed), Err(Refusal::Replayed));
+        }
+        // What overtook the turn is late, not lost.
+        assert_eq!(unprotect(&mut receiver, &sent[35]), Ok(packet(1, 65_535)));
+        // Two turns on nobody can know.
+        sender.put(2, 131_072, 0);
+        let late = protect(&mut sender, &rtp(2, 1, b"late")).unwrap();
+        assert_eq!(unprotect(&mut receiver, &late), Err(Refusal::Forged));
+    }
+}
+
+/// RFC 3711 §3.3.1 has the rollover counter go on when the key changes; many begin at zero.
+#[test]
+fn after_a_change_of_keys_both_rollover_counters_are_understood() {
+    for (suite, begins_anew) in Suite::ALL.into_iter().flat_map(|suite| [(suite, false), (suite, true)]) {
+        let (old, new) = (key(suite, 6), key(suite, 7));
+        let (mut sender, mut receiver) = (Sender::new(&old), Receiver::new(&old));
+        for number in 65_500..65_600 {
+            let sealed = protect(&mut sender, &packet(1, number)).unwrap();
+            assert!(unprotect(&mut receiver, &sealed).is_ok());
+        }
+        let before = protect_rtcp(&mut sender, &rtcp(1, b"")).unwrap();
+        assert!(unprotect_rtcp(&mut receiver, &before).is_ok());
+        if begins_anew {
+            sender = Sender::new(&new);
+        } else {
+            sender.rekey(&new);
+        }
+        receiver.rekey(&new);
+        for number in 65_600..65_700 {
+            let sealed = protect(&mut sender, &packet(1, number)).unwrap();
+            assert_eq!(unprotect(&mut receiver, &sealed), Ok(packet(1, number)), "{suite:?}");
+            // An order that is repeated changes nothing: what came, came.
+            receiver.rekey(&new);
+            assert_eq!(unprotect(&mut receiver, &sealed), Err(Refusal::Replayed));
+        }
+        let after = protect_rtcp(&mut sender, &rtcp(1, b"")).unwrap();
+        assert!(unprotect_rtcp(&mut receiver, &after).is_ok());
+        assert_eq!(
+            unprotect_rtcp(&mut receiver, &before),
+            Err(if begins_anew { Refusal::Replayed } else { Refusal::Forged })
+        );
+    }
+}

@@ -166,7 +166,10 @@ fn key_exhausted_after_its_lifetime_and_a_new_key_goes_on() {
     assert_eq!(protect_rtcp(&mut sender, &rtcp(1, b"")), Err(Refusal::KeyExhausted));
 
     // The rollover counter is 1 by now, and stays.
-    let new = key(Suite::AeadAes256Gcm, 2);
+    let mut new = key(Suite::AeadAes256Gcm, 2);
+    new.lifetime = Some(1);
+    sender.rekey(&old);
+    assert_eq!(protect(&mut sender, &packet(1)), Err(Refusal::KeyExhausted), "the same key is no new one");
     sender.rekey(&new);
     assert_eq!(protect(&mut sender, &packet(0)), Err(Refusal::Replayed));
     let sealed = protect(&mut sender, &packet(1)).unwrap();
@@ -176,4 +179,6 @@ fn key_exhausted_after_its_lifetime_and_a_new_key_goes_on() {
     let sealed = protect_rtcp(&mut sender, &rtcp(1, b"")).unwrap();
     assert_eq!(sealed[sealed.len() - 4..], [0x80, 0, 0, 3]);
     assert_eq!(unprotect_rtcp(&mut receiver, &sealed), Ok(rtcp(1, b"")));
+    assert_eq!(protect(&mut sender, &packet(2)), Err(Refusal::KeyExhausted));
+    assert_eq!(protect_rtcp(&mut sender, &rtcp(1, b"")), Err(Refusal::KeyExhausted));
 }

@@ -5,6 +5,7 @@ use crate::core::srtp::{
     derive::{Deriver, Label},
     transform::{Packet, Transform},
 };
+use aws_lc_rs::hmac;
 
 /// RFC 3711 appendix B.3 and RFC 6188 §7.2: a key, a salt and an authentication key from one master key.
 #[test]
@@ -34,6 +35,30 @@ fn keys_are_derived() {
             assert_eq!(derived, known, "{label:?}");
         }
     }
+}
+
+/// What no vector has: a rollover counter that is not zero, and RTCP that is only authenticated.
+#[test]
+fn tags_by_hand() {
+    let master = master(Suite::AesCm128HmacSha1_80, LIBSRTP);
+    let tag = |label: Label, bytes: &[u8], number: u32| {
+        let mut auth = [0; 20];
+        Deriver::new(&master).fill(label, &mut auth);
+        let auth = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &auth);
+        hmac::sign(&auth, &[bytes, &number.to_be_bytes()].concat()).as_ref()[..10].to_vec()
+    };
+    let mut sender = Sender::new(&master);
+    sender.put(1, 0x0102_0304_fffe, 0);
+    let sealed = protect(&mut sender, &rtp(1, 5, b"payload")).unwrap();
+    let (signed, sent) = sealed.split_at(sealed.len() - 10);
+    assert_eq!(sent, tag(Label::RtpAuth, signed, 0x0102_0305));
+
+    let plain = rtcp(1, b"in the clear");
+    let word = 77_u32;
+    let sealed = [&plain[..], &word.to_be_bytes(), &tag(Label::RtcpAuth, &plain, word)].concat();
+    let mut receiver = Receiver::new(&master);
+    assert_eq!(unprotect_rtcp(&mut receiver, &sealed), Ok(plain));
+    assert_eq!(unprotect_rtcp(&mut receiver, &sealed), Err(Refusal::Replayed));
 }
 
 /// RFC 3711 appendix B.2, RFC 6188 §7.1: what zeros are encrypted to is the keystream.
@@ -68,6 +93,14 @@ fn the_keystream_of_counter_mode() {
         let mut bytes = vec![0; end + 10];
         let packet = Packet { clear: 0, end, source: 0, index: 0, word: None };
         assert_eq!(transform.seal(&mut bytes, &packet, None), Ok(end + 10));
+        // The source and the number are added to the salt where RFC 3711 §4.1.1 shows them.
+        let mut salt = salt.clone();
+        let packet = Packet { source: 0x0102_0304, index: 0x0506_0708_090a, ..packet };
+        salt[4..].iter_mut().zip(1..).for_each(|(byte, added)| *byte ^= added);
+        let mut same = vec![0; end + 10];
+        let transform = Transform::counter(&hex(key), &salt, &[0; 20], 10);
+        assert_eq!(transform.seal(&mut same, &packet, None), Ok(end + 10));
+        assert_eq!(same[..end], bytes[..end]);
         for (block, known) in known {
             assert_eq!(bytes[block * 16..][..48], hex(known), "{block:x}");
         }
