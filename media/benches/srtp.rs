@@ -4,21 +4,31 @@
 //! ```console
 //! $ cargo bench -p ringway-media --bench srtp
 //! ```
+//!
+//! The time is what this thread spent on a processor, so that other work on the machine does not count.
 
 #![allow(missing_docs, reason = "criterion makes public functions")]
 #![expect(clippy::unwrap_used, reason = "what is built here is known to be good")]
 
-use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use criterion::{
+    BatchSize, Criterion, criterion_group, criterion_main,
+    measurement::{Measurement, ValueFormatter, WallTime},
+};
+use nix::time::{ClockId, clock_gettime};
 use ringway_media::core::srtp::{Crossing, MASTER_MAX, Master, Receiver, Sender, Suite, TRAILER_MAX};
-use std::hint::black_box;
+use std::{hint::black_box, time::Duration};
 
 const LENGTH: usize = 172;
 type Buffer = [u8; LENGTH + TRAILER_MAX];
 
-criterion_group!(benches, suites, crossing);
+criterion_group! {
+    name = benches;
+    config = Criterion::default().with_measurement(CpuTime);
+    targets = suites, crossing
+}
 criterion_main!(benches);
 
-fn suites(criterion: &mut Criterion) {
+fn suites(criterion: &mut Criterion<CpuTime>) {
     for suite in Suite::ALL {
         let mut group = criterion.benchmark_group(suite.name());
         let master = Master::new(suite, &[7; MASTER_MAX]);
@@ -43,7 +53,7 @@ fn suites(criterion: &mut Criterion) {
     }
 }
 
-fn crossing(criterion: &mut Criterion) {
+fn crossing(criterion: &mut Criterion<CpuTime>) {
     let phone = Master::new(Suite::AesCm128HmacSha1_80, &[7; MASTER_MAX]);
     let trunk = Master::new(Suite::AeadAes128Gcm, &[8; MASTER_MAX]);
     let mut group = criterion.benchmark_group("crossing");
@@ -85,4 +95,36 @@ fn protected(packets: &mut Packets, sender: &mut Sender) -> (Buffer, usize) {
     let mut bytes = packets.next();
     let length = sender.protect(&mut bytes, LENGTH).unwrap();
     (bytes, length)
+}
+
+/// What this thread has spent on a processor.
+struct CpuTime;
+
+impl Measurement for CpuTime {
+    type Intermediate = Duration;
+    type Value = Duration;
+
+    fn start(&self) -> Duration {
+        clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap().into()
+    }
+
+    fn end(&self, start: Duration) -> Duration {
+        self.start() - start
+    }
+
+    fn add(&self, a: &Duration, b: &Duration) -> Duration {
+        *a + *b
+    }
+
+    fn zero(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn to_f64(&self, value: &Duration) -> f64 {
+        WallTime.to_f64(value)
+    }
+
+    fn formatter(&self) -> &dyn ValueFormatter {
+        WallTime.formatter()
+    }
 }
