@@ -4,7 +4,8 @@ use super::{Curb, Refusal, Relay, Switch, Whom, leg::Curbs};
 
 impl Relay {
     pub(super) fn curb(&mut self, whom: Whom<'_>, curb: Curb, switch: Switch) -> Result<(), Refusal> {
-        let call = self.ids.get(whom.call_id).and_then(|call| self.calls.find(*call)).ok_or(Refusal::NoCall)?;
+        let call =
+            self.ids.get(whom.call_id).and_then(|call| self.calls.find(*call)).ok_or(Refusal::NoCall)?;
         let parties = if whom.from_tag.is_empty() {
             &call.parties[..]
         } else {

@@ -122,8 +122,7 @@ impl Relay {
         }
         // From here on nothing can fail.
         for Fresh { party, section, leg } in fresh {
-            let before =
-                self.calls.find_mut(number).and_then(|call| call.parties[party].place(section, leg));
+            let before = self.calls.find_mut(number).and_then(|call| call.parties[party].place(section, leg));
             if let Some(before) = before {
                 self.close(now, before, true);
             }
@@ -285,7 +284,8 @@ fn added(call: &mut Call, party: Party) -> Result<usize, Refusal> {
 /// What can be said of a description before anything else is known.
 fn check(description: &Description<'_>) -> Result<(), Refusal> {
     let Description { controller, call_id, from_tag, to_tag, branch, .. } = *description;
-    let endless = [controller, call_id, from_tag, to_tag, branch].iter().any(|name| name.len() > NAME_BYTES_MAX);
+    let endless =
+        [controller, call_id, from_tag, to_tag, branch].iter().any(|name| name.len() > NAME_BYTES_MAX);
     if endless || call_id.is_empty() || from_tag.is_empty() {
         return Err(Refusal::Name);
     }

@@ -117,7 +117,9 @@ impl Relay {
     pub(super) fn close(&mut self, now: Time, number: u32, told: bool) {
         let Some(leg) = self.legs.remove(number) else { return };
         let Leg { way, peer, .. } = *leg;
-        if let Some(peer) = peer.and_then(|peer| self.legs.find_mut(peer)).filter(|leg| leg.peer == Some(number)) {
+        if let Some(peer) =
+            peer.and_then(|peer| self.legs.find_mut(peer)).filter(|leg| leg.peer == Some(number))
+        {
             peer.peer = None;
         }
         match way {

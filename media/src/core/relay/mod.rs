@@ -166,3 +166,5 @@ impl Relay {
     }
 }
 
+#[cfg(test)]
+mod tests;

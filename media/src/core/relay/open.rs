@@ -47,9 +47,10 @@ impl Relay {
                 Side::Edge { family: Some(family), .. } => Some(family),
                 Side::Edge { .. } | Side::Mesh { .. } => None,
             };
-            for (party, family, keep, both) in
-                [(ends.offerer, family, false, true), (ends.answerer, wanted.or(family), wanted.is_none(), !alone)]
-            {
+            for (party, family, keep, both) in [
+                (ends.offerer, family, false, true),
+                (ends.answerer, wanted.or(family), wanted.is_none(), !alone),
+            ] {
                 let (side, before) = self.party_leg(number, party, section)?;
                 let has = before.and_then(|leg| self.legs.find(leg)).map(|leg| self.family(leg));
                 if has.is_some_and(|has| keep || has.is_none() || has == family) {
@@ -81,8 +82,7 @@ impl Relay {
                 let family = family.unwrap_or_else(|| self.ports.family(interface));
                 let opened = self.ports.open(now, (interface, family), both, binder, &mut self.events)?;
                 let (latch, rtcp_latch) = (Latch::new(), Latch::new());
-                let edge =
-                    Edge { pair: opened.pair, rtp: opened.rtp, rtcp: opened.rtcp, latch, rtcp_latch };
+                let edge = Edge { pair: opened.pair, rtp: opened.rtp, rtcp: opened.rtcp, latch, rtcp_latch };
                 let leg = self.legs.insert(Leg::new(call, Way::Edge(edge), formats));
                 self.serve(opened.rtp, Port { leg, rtcp: false });
                 if let Some(socket) = opened.rtcp {
@@ -122,7 +122,9 @@ impl Relay {
     pub(super) fn join(&mut self, one: u32, other: u32) {
         for (leg, peer) in [(one, other), (other, one)] {
             let before = self.legs.find_mut(leg).and_then(|leg| leg.peer.replace(peer));
-            if let Some(third) = before.filter(|before| *before != peer).and_then(|leg| self.legs.find_mut(leg)) {
+            if let Some(third) =
+                before.filter(|before| *before != peer).and_then(|leg| self.legs.find_mut(leg))
+            {
                 third.peer = None;
             }
         }

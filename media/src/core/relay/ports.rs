@@ -84,7 +84,9 @@ impl Ports {
             }
             found = true;
             range.wake(now);
-            while let Some(index) = range.take().filter(|_| tries > 0) {
+            while tries > 0
+                && let Some(index) = range.take()
+            {
                 tries -= 1;
                 let pair = Pair { range: number, index };
                 if let Some((rtp, rtcp)) = range.bind(index, both, binder, events) {

@@ -103,7 +103,11 @@ mod tests {
         for (number, name) in
             [(0, "pcmu"), (3, "GSM"), (4, "G723"), (8, "PCMA"), (9, "g722"), (13, "CN"), (18, "G729")]
         {
-            assert_eq!(static_format(number).map(|format| format.coding), Some(Coding::named(name)), "{name}");
+            assert_eq!(
+                static_format(number).map(|format| format.coding),
+                Some(Coding::named(name)),
+                "{name}"
+            );
         }
         assert_eq!(Coding::named("Telephone-Event"), Coding::Event);
         assert_eq!((Coding::named("opus"), Coding::named("opus").codec()), (Coding::Other, None));

@@ -64,7 +64,8 @@ mod tests {
     #[test]
     fn an_even_stream_has_none_at_any_clock() {
         for clock in [8_000, 16_000, 48_000, 90_000] {
-            let even = (0..200).map(|n| (u64::from(n) * 20_000, 0xffff_f000_u32.wrapping_add(n * clock / 50)));
+            let even =
+                (0..200).map(|n| (u64::from(n) * 20_000, 0xffff_f000_u32.wrapping_add(n * clock / 50)));
             assert!(after(clock, even) < 0.1, "{clock}");
         }
     }
@@ -72,7 +73,8 @@ mod tests {
     #[test]
     fn steps_of_four_ms_to_and_fro_come_near_to_four_ms() {
         for clock in [8_000, 90_000] {
-            let uneven = (0..400_u32).map(|n| (u64::from(n) * 20_000 + u64::from(n % 2) * 4_000, n * clock / 50));
+            let uneven =
+                (0..400_u32).map(|n| (u64::from(n) * 20_000 + u64::from(n % 2) * 4_000, n * clock / 50));
             let ms = after(clock, uneven);
             assert!((3.8..4.1).contains(&ms), "{clock}: {ms}");
         }

@@ -87,7 +87,11 @@ mod tests {
         trip.on_block(at(1), Block { ssrc: 2, ..block(3, 0) });
         trip.on_block(at(1), block(3, 500));
         trip.on_block(at(20_000), block(3, 0));
-        assert_eq!(trip.duration(), None, "forgotten, unknown, of another, held longer than it took, too long");
+        assert_eq!(
+            trip.duration(),
+            None,
+            "forgotten, unknown, of another, held longer than it took, too long"
+        );
         trip.on_block(at(8), block(5, 0));
         assert_eq!(trip.duration(), Some(Duration::from_millis(8)));
     }

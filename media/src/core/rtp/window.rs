@@ -134,7 +134,11 @@ mod tests {
         assert_eq!(window.older(5, 7, 0), Older::Filled);
         assert_eq!(window.losses(), Losses { lost: 5, in_bursts: 4, bursts: 2 });
         (13..400).for_each(|sequence| window.advance(1, sequence, 0));
-        assert_eq!(window.losses(), Losses { lost: 5, in_bursts: 4, bursts: 2 }, "the same when they have left");
+        assert_eq!(
+            window.losses(),
+            Losses { lost: 5, in_bursts: 4, bursts: 2 },
+            "the same when they have left"
+        );
     }
 
     #[test]
@@ -144,7 +148,11 @@ mod tests {
         window.advance(201, 211, 0);
         assert_eq!(window.losses(), Losses { lost: 200, in_bursts: 200, bursts: 1 });
         window.start(5_000, 0);
-        assert_eq!(window.losses(), Losses { lost: 200, in_bursts: 200, bursts: 1 }, "kept for the next source");
+        assert_eq!(
+            window.losses(),
+            Losses { lost: 200, in_bursts: 200, bursts: 1 },
+            "kept for the next source"
+        );
     }
 
     #[test]

@@ -67,7 +67,15 @@ fn every_pair_of_state_and_input() {
             (Learned, Refuse),
             (Said, Forget),
         ],
-        [(Held, Keep), (Held, Keep), (Said, Replace), (Held, Keep), (Held, Keep), (Held, Refuse), (Said, Forget)],
+        [
+            (Held, Keep),
+            (Held, Keep),
+            (Said, Replace),
+            (Held, Keep),
+            (Held, Keep),
+            (Held, Refuse),
+            (Said, Forget),
+        ],
     ];
     for (state, row) in STATES.into_iter().zip(table) {
         for (input, expected) in INPUTS.into_iter().zip(row) {

@@ -27,7 +27,9 @@ fn at(ms: u64) -> Time {
 fn take(stats: &mut Stats, headers: impl IntoIterator<Item = Header>) -> Vec<Seen> {
     let start = stats.last().unwrap_or(at(0));
     let takes = headers.into_iter().zip(1_u32..);
-    takes.map(|(header, n)| stats.take(start + Duration::from_millis(20) * n, &header, 172, &FORMATS)).collect()
+    takes
+        .map(|(header, n)| stats.take(start + Duration::from_millis(20) * n, &header, 172, &FORMATS))
+        .collect()
 }
 
 #[test]

@@ -1,0 +1,6 @@
+mod edge;
+mod ending;
+mod mesh;
+mod orders;
+mod refusals;
+mod world;
