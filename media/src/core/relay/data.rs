@@ -69,7 +69,7 @@ impl Relay {
         let Some(port) = self.sockets.get(socket.0 as usize).copied().flatten() else {
             return self.counted(None, Err(Reason::NoCall));
         };
-        let outcome = self.from_edge(now, port, from, packet, exits);
+        let outcome = self.at_the_edge(now, port, from, packet, exits);
         self.counted(Some(port.leg), outcome)
     }
 
@@ -84,7 +84,7 @@ impl Relay {
         let Some(leg) = self.streams.find(arrival.stream) else {
             return self.counted(None, Err(Reason::NoCall));
         };
-        let outcome = self.from_mesh(now, leg, arrival, packet, outbox);
+        let outcome = self.out_of_the_mesh(now, leg, arrival, packet, outbox);
         self.counted(Some(leg), outcome)
     }
 
@@ -100,7 +100,7 @@ impl Relay {
         Verdict::Dropped(reason)
     }
 
-    fn from_edge<T: Tunnels>(
+    fn at_the_edge<T: Tunnels>(
         &mut self,
         now: Time,
         port: Port,
@@ -141,7 +141,7 @@ impl Relay {
         Ok(())
     }
 
-    fn from_mesh(
+    fn out_of_the_mesh(
         &mut self,
         now: Time,
         number: u32,
@@ -193,12 +193,11 @@ fn received(packet: Packet<'_>) -> Result<&mut [u8], Reason> {
 fn rtcp_at(port: Port, mux: Mux, bytes: &[u8]) -> Result<bool, Reason> {
     match (kind(bytes), port.rtcp) {
         (Kind::Stun | Kind::Dtls | Kind::Other, _) => Err(Reason::NotMedia),
-        (Kind::Rtcp, true) => Ok(true),
         (Kind::Rtp, true) => Err(Reason::RtpInRtcp),
-        (Kind::Rtp, false) => Ok(false),
+        (Kind::Rtcp, true) => Ok(true),
         (Kind::Rtcp, false) if mux != Mux::Never => Ok(true),
         (Kind::Rtcp, false) if rtcp_like(bytes) => Err(Reason::RtcpInRtp),
-        (Kind::Rtcp, false) => Ok(false),
+        (Kind::Rtp | Kind::Rtcp, false) => Ok(false),
     }
 }
 

@@ -157,9 +157,9 @@ impl Range {
         if self.free == 0 {
             return None;
         }
-        let turns = (self.next..self.pairs).chain(0..self.next);
-        let taken = |index: &u16| self.taken[usize::from(*index) / 64] >> (index % 64) & 1 != 0;
-        let index = turns.skip_while(taken).next()?;
+        let mut turns = (self.next..self.pairs).chain(0..self.next);
+        let is_free = |index: &u16| self.taken[usize::from(*index) / 64] >> (index % 64) & 1 == 0;
+        let index = turns.find(is_free)?;
         self.taken[usize::from(index) / 64] |= 1 << (index % 64);
         self.free -= 1;
         self.next = (index + 1) % self.pairs;

@@ -6,7 +6,7 @@ use ringway_router::Time;
 use std::time::Duration;
 
 /// Sender reports that are remembered: an answer to one that is older says nothing of now.
-const KEPT: usize = 4;
+const KEPT: u8 = 4;
 /// A round trip is below this, or it is none.
 const SENSIBLE: Duration = Duration::from_secs(10);
 /// How much a new round trip counts: one part in so many.
@@ -15,23 +15,16 @@ const SMOOTHING: u32 = 8;
 /// The way from here to one party and back.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RoundTrip {
-    sent: [(SenderTime, Time); KEPT],
+    sent: [(SenderTime, Time); KEPT as usize],
     next: u8,
     smoothed_us: u32,
-}
-
-impl Default for SenderTime {
-    fn default() -> Self {
-        // RFC 3550 §6.4.1: a block whose last report is 0 answers none.
-        Self { ssrc: 0, ntp: 0 }
-    }
 }
 
 impl RoundTrip {
     /// A sender report is passed on to the party.
     pub fn on_sent(&mut self, now: Time, report: SenderTime) {
         self.sent[usize::from(self.next)] = (report, now);
-        self.next = (self.next + 1) % KEPT as u8;
+        self.next = (self.next + 1) % KEPT;
     }
 
     /// The party answers. What answers none of the reports that it was sent says nothing.

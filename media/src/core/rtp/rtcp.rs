@@ -19,11 +19,11 @@ pub enum Item {
 }
 
 /// When a sender sent its report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SenderTime {
     /// Whose report.
     pub ssrc: u32,
-    /// The middle 32 bits of its NTP time: what a receiver repeats.
+    /// The middle 32 bits of its NTP time: what a receiver repeats. 0: none (RFC 3550 §6.4.1).
     pub ntp: u32,
 }
 
