@@ -182,7 +182,11 @@ mod tests {
         lane.take(at(210), 2);
         lane.take(at(220), 8);
         assert_eq!(lane.drain(at(400)).lost, 0, "the mark is set");
-        assert_eq!(lane.drain(at(500)), Tally { received: 0, lost: 1, gaps: 1 }, "two are gone, one was told before");
+        assert_eq!(
+            lane.drain(at(500)),
+            Tally { received: 0, lost: 1, gaps: 1 },
+            "two are gone, one was told before"
+        );
     }
 
     #[test]
@@ -200,9 +204,15 @@ mod tests {
     #[test]
     fn a_fast_lane_is_judged_by_the_window_alone() {
         let mut lane = LaneCount::EMPTY;
-        (0..4_000).filter(|counter| counter % 10 != 3).for_each(|counter| lane.take(Time::from_millis(0), counter));
+        (0..4_000)
+            .filter(|counter| counter % 10 != 3)
+            .for_each(|counter| lane.take(Time::from_millis(0), counter));
         let tally = lane.drain(Time::from_millis(0));
-        assert_eq!((tally.received, tally.lost, tally.gaps), (3_600, 298, 298), "2,976 are out of the window");
+        assert_eq!(
+            (tally.received, tally.lost, tally.gaps),
+            (3_600, 298, 298),
+            "2,976 are out of the window"
+        );
     }
 
     #[test]

@@ -294,7 +294,12 @@ impl Receiving {
 type Sealing = Option<(ReceivingKey, Arc<FrameKey>)>;
 
 /// The key for frames to a relay: its newest one. None yet is no error, a weak one is.
-fn sealing(own: RelayId, pair: &Pair, to: RelayId, newest: Option<ReceivingKey>) -> Result<Sealing, PeerError> {
+fn sealing(
+    own: RelayId,
+    pair: &Pair,
+    to: RelayId,
+    newest: Option<ReceivingKey>,
+) -> Result<Sealing, PeerError> {
     let Some(newest) = newest else { return Ok(None) };
     let purpose = Purpose { sender: own, receiver: to, key: newest.id };
     let key = pair.sealing(purpose, &newest.key).ok_or(PeerError::WeakKey)?;

@@ -93,7 +93,8 @@ impl Opener {
             return Err(Refusal::Port);
         }
         let (place, slot) = self.table.place(header.sender).ok_or(Refusal::Stranger)?;
-        let lane = self.senders.get_mut(place).and_then(|sender| sender.lanes.get_mut(usize::from(header.lane)));
+        let lane =
+            self.senders.get_mut(place).and_then(|sender| sender.lanes.get_mut(usize::from(header.lane)));
         let lane = lane.ok_or(Refusal::Lane)?;
         // Before the seal is tried: a replay costs little.
         match lane.window.look(header.counter) {

@@ -114,7 +114,8 @@ mod tests {
         let counts: Vec<u64> = refusals.iter().map(|(_, count)| count).collect();
         assert_eq!(counts, (1..=15).collect::<Vec<u64>>());
         assert_eq!(refusals.total(), 120);
-        let labels: std::collections::BTreeSet<_> = Refusal::ALL.iter().map(|refusal| refusal.label()).collect();
+        let labels: std::collections::BTreeSet<_> =
+            Refusal::ALL.iter().map(|refusal| refusal.label()).collect();
         assert_eq!(labels.len(), Refusal::ALL.len());
     }
 }

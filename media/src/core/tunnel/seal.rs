@@ -161,7 +161,8 @@ impl Sealer {
             return Err(Refusal::Exhausted);
         }
         let sender = self.table.own;
-        let header = Header { key: *key, lane: self.first_lane + lane.0, port: hop.port, sender, counter: *counter };
+        let header =
+            Header { key: *key, lane: self.first_lane + lane.0, port: hop.port, sender, counter: *counter };
         *counter += 1;
         receiver.sent[usize::from(lane.0)] += 1;
         seal_in_place(seal, header, packet).ok_or(Refusal::Length)
