@@ -318,7 +318,7 @@ impl World {
         while let Some(SendReport { report, over }) = self.ears.poll(self.now) {
             let mut back = way(over.path().get()).hops;
             self.report_bytes += REPORT_BYTES + 4 * u64::try_from(back.len()).unwrap();
-            self.alarms += u64::from(report.flags.overdue());
+            self.alarms += u64::from(report.flags.overdue() && over == report.number);
             back.reverse();
             back.push(OREGON);
             if let Some(out) = self.cross(VIRGINIA, &back[1..], over.lane().0) {

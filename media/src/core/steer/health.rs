@@ -9,7 +9,7 @@ use ringway_router::{Time, measure::LossEstimate};
 use std::time::Duration;
 
 /// How long an answer may take while no round trip is known.
-const PATIENCE_FIRST: Duration = Duration::from_millis(400);
+const PATIENCE_FIRST: Duration = Duration::from_millis(250);
 /// What an answer may take beyond the usual round trip: the least and the most.
 const MARGIN: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(100));
 /// A report may be so much younger than the packet that it tells of: packets are not reported one by one.
@@ -23,6 +23,10 @@ const KEEP: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_millis(80);
 /// An answer that is late by so much, while it was asked for again and again, takes an idle number for dark.
 const DARK_AFTER: Duration = Duration::from_millis(250);
+/// A brownout goes on if so many losses, of bursts each one, are one packet in so many, before so many packets.
+const TRIAL_LOSSES: u32 = 3;
+const TRIAL_SHARE: u32 = 33;
+const TRIAL_PACKETS: u32 = 128;
 /// A report on so many packets at once is none.
 const PACKETS_MAX: u32 = 1 << 20;
 
@@ -38,6 +42,7 @@ pub(super) struct Health {
     last: Option<Time>,
     rtt: Option<Rtt>,
     account: Option<(u32, u32, Flags)>,
+    trial: Option<Trial>,
     pub(super) loss: LossEstimate,
     /// When the last probe left.
     pub(super) probed: Option<Time>,
@@ -48,6 +53,13 @@ pub(super) struct Health {
 struct Rtt {
     smoothed: Duration,
     variation: Duration,
+}
+
+/// What was lost since a brownout was suspected.
+#[derive(Debug, Clone, Copy, Default)]
+struct Trial {
+    packets: u32,
+    losses: u32,
 }
 
 /// A report that says nothing.
@@ -71,6 +83,7 @@ impl Health {
             last: None,
             rtt: None,
             account: None,
+            trial: None,
             loss: LossEstimate::new(now),
             probed: None,
         }
@@ -114,7 +127,9 @@ impl Health {
 
     /// When it is to be suspected because nothing was heard of what left.
     pub(super) fn overdue_at(&self) -> Option<Time> {
-        let wait = self.patience() + REPORT_EVERY.max(self.pace);
+        // Of many calls, the first report may come a period later; then that of the second packet, or the second report.
+        let first = REPORT_EVERY.saturating_sub(self.pace);
+        let wait = self.patience() + first + REPORT_EVERY.max(self.pace);
         let (waiting, last) = (self.waiting?, self.last?);
         // One lost packet before a pause is no outage.
         (last > waiting || self.pace >= PACE_MAX).then(|| waiting + wait)
@@ -153,8 +168,19 @@ impl Health {
 
     /// It is trusted again: what it lost before is no reproach.
     pub(super) fn forgive(&mut self, now: Time) {
-        self.loss = LossEstimate::new(now);
-        self.account = None;
+        self.loss.clear(now);
+        (self.account, self.trial) = (None, None);
+    }
+
+    /// Too much seems to be lost. Among many packets four losses come close together by chance every hour or so; they are
+    /// no brownout unless it goes on.
+    pub(super) fn put_on_trial(&mut self) {
+        self.trial = Some(Trial::default());
+    }
+
+    /// Whether it goes on; `None`: too few packets so far, or there is no trial.
+    pub(super) fn verdict(&self) -> Option<bool> {
+        self.trial?.verdict()
     }
 
     /// The trunk was idle: what is still waited for is no sign of anything.
@@ -193,5 +219,18 @@ impl Health {
         // A gap is seen with the packet after it, so its losses may be settled a report later than it is counted.
         let bursts = if lost > 0 { gaps.max(1) } else { 0 };
         self.loss.update_bursts(now, packets, lost, bursts);
+        if let Some(trial) = &mut self.trial
+            && trial.verdict().is_none()
+        {
+            trial.packets += packets;
+            trial.losses += bursts.min(lost);
+        }
+    }
+}
+
+impl Trial {
+    fn verdict(self) -> Option<bool> {
+        let is_bad = self.losses >= TRIAL_LOSSES && self.losses * TRIAL_SHARE >= self.packets;
+        if is_bad { Some(true) } else { (self.packets >= TRIAL_PACKETS).then_some(false) }
     }
 }

@@ -44,12 +44,21 @@ impl Trunk {
         let bad =
             |number: PathNumber| self.ways.health(number).is_some_and(|health| health.loss.is_brownout());
         let is_down = self.ways.is_down(lead.path());
+        let on_trial = arm.stage == Stage::Confirmed && arm.why == Why::Brownout;
+        let verdict = self.ways.health(lead).filter(|_| on_trial).map(|health| health.verdict());
         let heard = proved(lead, arm.since) && !bad(lead) && !is_down;
         let lanes = self.ways.known(lead.path()).map(|known| known.numbers());
         let lane = lanes.filter(|_| arm.why == Why::Dark && !is_down).into_iter().flatten();
         let lane = lane.into_iter().find(|lane| *lane != lead && proved(*lane, arm.since) && !bad(*lane));
         let other = arm.other.is_some_and(|other| proved(other, arm.other_since));
-        if heard {
+        // While copies go over the other place, there is time to see whether it was chance.
+        let other = other && verdict.is_none_or(|verdict| verdict == Some(true));
+        if verdict == Some(Some(false)) {
+            if let Some(health) = self.ways.health_mut(lead) {
+                health.forgive(now);
+            }
+            self.climb(now, at, Sign::Heard);
+        } else if heard {
             self.climb(now, at, Sign::Heard);
         }
         if let Some(lane) = lane {
@@ -145,6 +154,9 @@ impl Trunk {
         let arm = &mut self.arms[at];
         arm.calm();
         (arm.since, arm.why, arm.ask_at) = (now, why, Some(now));
+        if let Some(health) = arm.lead.and_then(|lead| self.ways.health_mut(lead)) {
+            health.put_on_trial();
+        }
         self.turn_to(now, at);
     }
 
