@@ -2,16 +2,20 @@
 //!
 //! ```text
 //! header   version 1 · key id 1 · lane 1 · port 1 · sender 4 · counter 8
-//! body     kind 1 · hops 1 (how many, which is next) · port of the destination 1 · hop 4 each · origin 4, then
-//!          RTP, RTCP   path 2 · sequence 4 · stream 4 · number 4 · packet
-//!          report      path 2 · highest 4 · received 4 · echoed 4 · held µs 4 · flags 1
-//!          probe       path 2 · sequence 4
+//! body     kind 1 · hops 1 (how many, which is next) · port of the destination 1 · port of the origin 1
+//!          · hop 4 each · origin 4, then
+//!          RTP, RTCP   path and lane 2 · sequence 4 · stream 4 · number 4 · packet
+//!          report      path and lane 2 · highest 4 · received 4 · echo 4 · held µs 4 · flags 1
+//!          probe       path and lane 2 · sequence 4
 //! tag 16
 //! ```
 //! Numbers are big-endian. A frame has one form only: what parses, prints to the same bytes.
 
 use super::Refusal;
-use crate::core::{PACKET_MAX, RelayId, StreamId};
+use crate::core::{
+    PACKET_MAX, RelayId, StreamId,
+    steer::{Flags, PathNumber, Pick, Report},
+};
 
 /// The first byte: version 1 of the form, AES-128-GCM.
 const VERSION: u8 = 0x11;
@@ -24,8 +28,8 @@ pub const HOPS_MAX: usize = 3;
 /// The longest RTP or RTCP packet that a frame carries, whatever its path.
 pub const PAYLOAD_MAX: usize = PACKET_MAX - HEADER_BYTES - TAG_BYTES - HEAD_MAX - PLACE_BYTES;
 
-/// Kind, hops, port.
-const FIXED_BYTES: usize = 3;
+/// Kind, hops, ports.
+const FIXED_BYTES: usize = 4;
 const ID_BYTES: usize = 4;
 /// What all kinds begin with, at the most.
 const HEAD_MAX: usize = FIXED_BYTES + ID_BYTES * (HOPS_MAX + 1);
@@ -163,43 +167,12 @@ impl Hops {
 /// Where a packet stands: on its path, and in its stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
-    /// The path's number, given by the origin: its worker in the high byte.
-    pub path: u16,
-    /// Counts the packets on the path.
-    pub sequence: u32,
+    /// The path, and the sequence on it.
+    pub pick: Pick,
     /// Which stream.
     pub stream: StreamId,
     /// Counts the packets of the stream, RTP and RTCP each for itself. Copies have the same.
-    pub number: Number,
-}
-
-/// A packet's number in its stream.
-pub type Number = u32;
-
-/// What the egress says of a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Report {
-    /// The path's number, as its origin gave it.
-    pub path: u16,
-    /// The highest sequence number that came.
-    pub highest: u32,
-    /// How many came.
-    pub received: u32,
-    /// The sequence number whose way there and back can be timed.
-    pub echoed: u32,
-    /// How long that one was held before this report left, µs.
-    pub held_us: u32,
-    /// For path choice.
-    pub flags: u8,
-}
-
-/// Asks for a report where nothing else would.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Probe {
-    /// The path's number.
-    pub path: u16,
-    /// Its place on the path.
-    pub sequence: u32,
+    pub number: u32,
 }
 
 /// What a frame is for.
@@ -211,8 +184,8 @@ pub enum Body<'a> {
     Rtcp(Place, &'a [u8]),
     /// What a path did.
     Report(Report),
-    /// A question.
-    Probe(Probe),
+    /// Asks for a report where nothing else would.
+    Probe(Pick),
 }
 
 /// A frame, opened.
@@ -224,6 +197,8 @@ pub struct Frame<'a> {
     pub port: u8,
     /// Where it comes from. Not among the hops.
     pub origin: RelayId,
+    /// The port there, one a worker: for what is said in return.
+    pub origin_port: u8,
     /// What it is for.
     pub body: Body<'a>,
 }
@@ -234,7 +209,8 @@ impl<'a> Frame<'a> {
     /// # Errors
     /// For all that is none, and for a way with a loop.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Refusal> {
-        let (&[kind, hops, port], mut rest) = bytes.split_first_chunk().ok_or(Refusal::Malformed)?;
+        let (&[kind, hops, port, origin_port], mut rest) =
+            bytes.split_first_chunk().ok_or(Refusal::Malformed)?;
         let (count, next) = (hops >> 4, hops & 0x0f);
         if count == 0 || usize::from(count) > HOPS_MAX || next >= count {
             return Err(Refusal::Malformed);
@@ -250,8 +226,7 @@ impl<'a> Frame<'a> {
         let body = match kind {
             RTP | RTCP => {
                 let place = Place {
-                    path: half(&mut rest)?,
-                    sequence: word(&mut rest)?,
+                    pick: pick(&mut rest)?,
                     stream: StreamId(word(&mut rest)?),
                     number: word(&mut rest)?,
                 };
@@ -263,17 +238,21 @@ impl<'a> Frame<'a> {
                 }
             }
             REPORT => Body::Report(Report {
-                path: half(&mut rest)?,
+                number: PathNumber(half(&mut rest)?),
                 highest: word(&mut rest)?,
                 received: word(&mut rest)?,
-                echoed: word(&mut rest)?,
+                echo: word(&mut rest)?,
                 held_us: word(&mut rest)?,
-                flags: take::<1>(&mut rest)?[0],
+                flags: Flags(take::<1>(&mut rest)?[0]),
             }),
-            PROBE => Body::Probe(Probe { path: half(&mut rest)?, sequence: word(&mut rest)? }),
+            PROBE => Body::Probe(pick(&mut rest)?),
             _ => return Err(Refusal::Malformed),
         };
-        if rest.is_empty() { Ok(Self { hops, port, origin, body }) } else { Err(Refusal::Malformed) }
+        if rest.is_empty() {
+            Ok(Self { hops, port, origin, origin_port, body })
+        } else {
+            Err(Refusal::Malformed)
+        }
     }
 
     /// Into the front of a buffer; how many bytes it took. `None`: there is not room for it.
@@ -286,7 +265,7 @@ impl<'a> Frame<'a> {
             Body::Report(_) => REPORT,
             Body::Probe(_) => PROBE,
         };
-        out.put(&[kind, self.hops.byte(), self.port])?;
+        out.put(&[kind, self.hops.byte(), self.port, self.origin_port])?;
         for relay in self.hops.relays() {
             out.put(&relay.0.to_be_bytes())?;
         }
@@ -294,8 +273,8 @@ impl<'a> Frame<'a> {
         match &self.body {
             Body::Rtp(place, packet) | Body::Rtcp(place, packet) => {
                 let mut head = [0; PLACE_BYTES];
-                head[..2].copy_from_slice(&place.path.to_be_bytes());
-                head[2..6].copy_from_slice(&place.sequence.to_be_bytes());
+                head[..2].copy_from_slice(&place.pick.number.0.to_be_bytes());
+                head[2..6].copy_from_slice(&place.pick.sequence.to_be_bytes());
                 head[6..10].copy_from_slice(&place.stream.0.to_be_bytes());
                 head[10..].copy_from_slice(&place.number.to_be_bytes());
                 out.put(&head)?;
@@ -303,17 +282,17 @@ impl<'a> Frame<'a> {
             }
             Body::Report(report) => {
                 let mut text = [0; REPORT_BYTES];
-                text[..2].copy_from_slice(&report.path.to_be_bytes());
+                text[..2].copy_from_slice(&report.number.0.to_be_bytes());
                 text[2..6].copy_from_slice(&report.highest.to_be_bytes());
                 text[6..10].copy_from_slice(&report.received.to_be_bytes());
-                text[10..14].copy_from_slice(&report.echoed.to_be_bytes());
+                text[10..14].copy_from_slice(&report.echo.to_be_bytes());
                 text[14..18].copy_from_slice(&report.held_us.to_be_bytes());
-                text[18] = report.flags;
+                text[18] = report.flags.0;
                 out.put(&text)?;
             }
             Body::Probe(probe) => {
                 let mut text = [0; PROBE_BYTES];
-                text[..2].copy_from_slice(&probe.path.to_be_bytes());
+                text[..2].copy_from_slice(&probe.number.0.to_be_bytes());
                 text[2..].copy_from_slice(&probe.sequence.to_be_bytes());
                 out.put(&text)?;
             }
@@ -347,6 +326,10 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], Refusal> {
     let (taken, behind) = rest.split_first_chunk().ok_or(Refusal::Malformed)?;
     *rest = behind;
     Ok(*taken)
+}
+
+fn pick(rest: &mut &[u8]) -> Result<Pick, Refusal> {
+    Ok(Pick { number: PathNumber(half(rest)?), sequence: word(rest)? })
 }
 
 fn half(rest: &mut &[u8]) -> Result<u16, Refusal> {

@@ -21,9 +21,7 @@ mod transit;
 mod window;
 
 pub use count::{Received, Sent};
-pub use frame::{
-    Body, Frame, HEADER_BYTES, HOPS_MAX, Header, Hops, Number, PAYLOAD_MAX, Place, Probe, Report, TAG_BYTES,
-};
+pub use frame::{Body, Frame, HEADER_BYTES, HOPS_MAX, Header, Hops, PAYLOAD_MAX, Place, TAG_BYTES};
 pub use keys::{KeyError, Keys, UNUSED_FOR};
 pub use open::{Opened, Opener};
 pub use refusal::{Refusal, Refusals};

@@ -1,7 +1,10 @@
 //! Relays with keys, openers and sealers, and no network: what one seals is given to another by hand.
 
 use super::*;
-use crate::core::{Lane, Outbox, RelayId, SocketId, StreamId};
+use crate::core::{
+    Lane, Outbox, RelayId, SocketId, StreamId,
+    steer::{PathNumber, Pick},
+};
 use ringway_router::Time;
 use std::{net::Ipv4Addr, sync::Arc};
 
@@ -58,7 +61,15 @@ impl Relay {
             hops: Hops::new(hops).unwrap(),
             port: 0,
             origin: self.id(),
-            body: Body::Rtp(Place { path: 0x0102, sequence: 3, stream: StreamId(4), number: 5 }, packet),
+            origin_port: 0,
+            body: Body::Rtp(
+                Place {
+                    pick: Pick { number: PathNumber(0x0102), sequence: 3 },
+                    stream: StreamId(4),
+                    number: 5,
+                },
+                packet,
+            ),
         };
         self.seal_frame(lane, &frame)
     }
@@ -129,14 +140,18 @@ fn one_frame_is_known_byte_by_byte() {
         hops: Hops::new(&[east.own()]).unwrap(),
         port: 0,
         origin: west.own(),
-        body: Body::Rtp(Place { path: 0x0102, sequence: 3, stream: StreamId(4), number: 5 }, b"voice"),
+        origin_port: 1,
+        body: Body::Rtp(
+            Place { pick: Pick { number: PathNumber(0x0102), sequence: 3 }, stream: StreamId(4), number: 5 },
+            b"voice",
+        ),
     };
     let hop = sealer.hop(&frame).unwrap();
     sealer.send(&mut outbox, hop, Lane(1), |bytes| frame.print(bytes)).unwrap();
     assert_eq!(outbox.packets()[0].socket, SocketId(7));
     let golden = "1100090084b874e20000000000000000\
-        eb2d58b980c27b9c01cdc61be2c56229d79dfffdedbef79432073a62a3a6dc\
-        87b7e7d8f9fd4c0b54fcf365233bd3";
+        eb2d583d68ca4c4a3d0150f8e1c76229d49efffde9baf79437742364a9a0a80f\
+        af40cdf73c5d86d4c6d89ce92dedda";
     let printed: String = outbox.packets()[0].bytes().iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(printed, golden);
 

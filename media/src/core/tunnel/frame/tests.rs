@@ -6,8 +6,8 @@ fn ids(numbers: &[u32]) -> Vec<RelayId> {
 }
 
 fn probe() -> Frame<'static> {
-    let body = Body::Probe(Probe { path: 1, sequence: 2 });
-    Frame { hops: Hops::new(&ids(&[7, 8])).unwrap(), port: 1, origin: RelayId(9), body }
+    let body = Body::Probe(Pick { number: PathNumber(1), sequence: 2 });
+    Frame { hops: Hops::new(&ids(&[7, 8])).unwrap(), port: 1, origin: RelayId(9), origin_port: 6, body }
 }
 
 fn printed(frame: &Frame<'_>) -> Vec<u8> {
@@ -18,18 +18,20 @@ fn printed(frame: &Frame<'_>) -> Vec<u8> {
 
 #[test]
 fn the_form_is_that_of_the_decision() {
-    let mut expected = vec![3, 0x20, 1, 0, 0, 0, 7, 0, 0, 0, 8, 0, 0, 0, 9, 0, 1, 0, 0, 0, 2];
+    let mut expected = vec![3, 0x20, 1, 6, 0, 0, 0, 7, 0, 0, 0, 8, 0, 0, 0, 9, 0, 1, 0, 0, 0, 2];
     assert_eq!(printed(&probe()), expected);
     let stepped = probe().hops.step().unwrap();
     Frame::step_printed(&mut expected, &stepped);
     assert_eq!(Frame::parse(&expected), Ok(Frame { hops: stepped, ..probe() }));
-    let place = Place { path: 0x0102, sequence: 3, stream: StreamId(4), number: 5 };
+    let place =
+        Place { pick: Pick { number: PathNumber(0x0102), sequence: 3 }, stream: StreamId(4), number: 5 };
     let packet = printed(&Frame { body: Body::Rtcp(place, b"!"), ..probe() });
-    assert_eq!((packet[0], &packet[15..]), (1, &[1, 2, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0, 5, b'!'][..]));
-    let report = Report { path: 1, highest: 2, received: 3, echoed: 4, held_us: 5, flags: 6 };
+    assert_eq!((packet[0], &packet[16..]), (1, &[1, 2, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0, 5, b'!'][..]));
+    let report =
+        Report { number: PathNumber(1), highest: 2, received: 3, echo: 4, held_us: 5, flags: Flags(6) };
     let report = printed(&Frame { body: Body::Report(report), ..probe() });
     assert_eq!(
-        (report[0], &report[15..]),
+        (report[0], &report[16..]),
         (2, &[0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0, 5, 6][..])
     );
     let header = Header { key: 1, lane: 2, port: 3, sender: RelayId(4), counter: 5 };
@@ -68,14 +70,14 @@ fn what_is_no_frame_is_refused() {
         (with(1, 0x00), Refusal::Malformed), // no hops
         (with(1, 0x22), Refusal::Malformed), // beyond the last
         (with(1, 0x40), Refusal::Malformed), // too many
-        (with(6, 8), Refusal::Looped),       // one twice
-        (with(14, 7), Refusal::Looped),      // to its origin
+        (with(7, 8), Refusal::Looped),       // one twice
+        (with(15, 7), Refusal::Looped),      // to its origin
         ([&good[..], &[0]].concat(), Refusal::Malformed),
     ];
     for (bytes, reason) in table {
         assert_eq!(Frame::parse(&bytes), Err(reason), "{bytes:?}");
     }
-    let place = Place { path: 0, sequence: 0, stream: StreamId(0), number: 0 };
+    let place = Place { pick: Pick { number: PathNumber(0), sequence: 0 }, stream: StreamId(0), number: 0 };
     let empty = printed(&Frame { body: Body::Rtp(place, b""), ..probe() });
     assert_eq!(Frame::parse(&empty), Err(Refusal::Malformed));
 }
@@ -92,15 +94,15 @@ proptest! {
         let hops = Hops::new(&ids(&hops)).unwrap();
         let hops = (0..steps).fold(hops, |hops, _| hops.step().unwrap_or(hops));
         let [a, b, c, d, e] = words;
-        let path = u16::try_from(e & 0xffff).unwrap();
-        let place = Place { path, sequence: a, stream: StreamId(b), number: c };
+        let path = PathNumber(u16::try_from(e & 0xffff).unwrap());
+        let place = Place { pick: Pick { number: path, sequence: a }, stream: StreamId(b), number: c };
         let body = match kind {
             0 => Body::Rtp(place, &packet),
             1 => Body::Rtcp(place, &packet),
-            2 => Body::Report(Report { path, highest: a, received: b, echoed: c, held_us: d, flags: port }),
-            _ => Body::Probe(Probe { path, sequence: a }),
+            2 => Body::Report(Report { number: path, highest: a, received: b, echo: c, held_us: d, flags: Flags(port) }),
+            _ => Body::Probe(Pick { number: path, sequence: a }),
         };
-        let frame = Frame { hops, port, origin: RelayId(origin), body };
+        let frame = Frame { hops, port, origin: RelayId(origin), origin_port: kind, body };
         let bytes = printed(&frame);
         prop_assert_eq!(Frame::parse(&bytes), Ok(frame));
         prop_assert_eq!(frame.print(&mut vec![0; bytes.len() - 1]), None);

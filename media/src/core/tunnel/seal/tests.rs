@@ -1,5 +1,6 @@
-use super::super::{Body, Hops, Keys, Peer, Probe, ReceivingKey};
+use super::super::{Body, Hops, Keys, Peer, ReceivingKey};
 use super::*;
+use crate::core::steer::{PathNumber, Pick};
 use ringway_router::Time;
 use std::net::Ipv4Addr;
 
@@ -26,8 +27,9 @@ fn keys(roster: &[Peer]) -> Keys {
 }
 
 fn counter(sealer: &mut Sealer, to: &Peer, port: u8) -> Result<u64, Refusal> {
-    let body = Body::Probe(Probe { path: 0, sequence: 0 });
-    let frame = Frame { hops: Hops::new(&[to.id()]).unwrap(), port, origin: sealer.table.own, body };
+    let body = Body::Probe(Pick { number: PathNumber(0), sequence: 0 });
+    let frame =
+        Frame { hops: Hops::new(&[to.id()]).unwrap(), port, origin: sealer.table.own, origin_port: 0, body };
     let mut outbox = Outbox::new(1);
     let hop = sealer.hop(&frame)?;
     sealer.send(&mut outbox, hop, Lane(0), |bytes| frame.print(bytes))?;

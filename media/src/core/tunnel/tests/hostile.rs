@@ -52,11 +52,11 @@ fn each_byte_of_the_header_has_its_own_reason() {
 fn a_frame_goes_along_its_list_and_no_other_way() {
     let [mut a, mut b, mut c] = mesh();
     let (ida, idb, idc) = (a.id(), b.id(), c.id());
-    let body = Body::Probe(Probe { path: 0, sequence: 1 });
+    let body = Body::Probe(Pick { number: PathNumber(0), sequence: 1 });
     // Sealed by us for b, whatever its list says: a member of the mesh that does not keep to the rules.
     let mut rogue = |hops: &[RelayId], steps: u8, origin| {
         let hops = (0..steps).fold(Hops::new(hops).unwrap(), |hops, _| hops.step().unwrap());
-        let frame = Frame { hops, port: 0, origin, body };
+        let frame = Frame { hops, port: 0, origin, origin_port: 0, body };
         let to_b = Frame { hops: Hops::new(&[idb]).unwrap(), ..frame };
         let hop = a.sealer.hop(&to_b).unwrap();
         let mut outbox = Outbox::new(1);
@@ -87,13 +87,14 @@ fn a_relay_twice_in_the_list_is_a_loop() {
         hops: Hops::new(&[b.id(), c.id(), RelayId(7)]).unwrap(),
         port: 0,
         origin: a.id(),
-        body: Body::Probe(Probe { path: 0, sequence: 1 }),
+        origin_port: 0,
+        body: Body::Probe(Pick { number: PathNumber(0), sequence: 1 }),
     };
     let hop = a.sealer.hop(&frame).unwrap();
     let mut outbox = Outbox::new(1);
     let looped = |bytes: &mut [u8]| {
         let printed = frame.print(bytes);
-        bytes.copy_within(3..7, 11);
+        bytes.copy_within(4..8, 12);
         printed
     };
     a.sealer.send(&mut outbox, hop, Lane(0), looped).unwrap();
@@ -126,7 +127,8 @@ fn a_full_outbox_uses_no_counter_either() {
         hops: Hops::new(&[b.id()]).unwrap(),
         port: 0,
         origin: a.id(),
-        body: Body::Probe(Probe { path: 0, sequence: 1 }),
+        origin_port: 0,
+        body: Body::Probe(Pick { number: PathNumber(0), sequence: 1 }),
     };
     let (hop, mut outbox) = (a.sealer.hop(&frame).unwrap(), Outbox::new(0));
     assert_eq!(a.sealer.send(&mut outbox, hop, Lane(0), |bytes| frame.print(bytes)), Err(Refusal::Full));
@@ -179,8 +181,8 @@ proptest! {
         let Some(hops) = Hops::new(&list) else { return Ok(()) };
         let hops = (0..steps).try_fold(hops, |hops, _| hops.step());
         let Some(hops) = hops else { return Ok(()) };
-        let body = Body::Probe(Probe { path: 0, sequence: 1 });
-        let frame = Frame { hops, port: 1, origin: ids[origin], body };
+        let body = Body::Probe(Pick { number: PathNumber(0), sequence: 1 });
+        let frame = Frame { hops, port: 1, origin: ids[origin], origin_port: 0, body };
         let [a, b, ..] = &mut relays;
         let hop = a.sealer.hop(&Frame { hops: Hops::new(&[ids[1]]).unwrap(), port: 0, ..frame }).unwrap();
         let mut outbox = Outbox::new(1);

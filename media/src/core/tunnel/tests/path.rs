@@ -29,8 +29,9 @@ fn a_frame_for_the_second_worker_goes_to_its_port_all_along() {
     let roster = [&a, &b, &c].map(|relay| relay.peer.clone());
     b2.meet(now, &roster);
     c2.meet(now, &roster);
-    let body = Body::Probe(Probe { path: 0, sequence: 1 });
-    let frame = Frame { hops: Hops::new(&[b.id(), c.id()]).unwrap(), port: 1, origin: a.id(), body };
+    let body = Body::Probe(Pick { number: PathNumber(0), sequence: 1 });
+    let frame =
+        Frame { hops: Hops::new(&[b.id(), c.id()]).unwrap(), port: 1, origin: a.id(), origin_port: 0, body };
     let sealed = a.seal_frame(0, &frame).unwrap();
     let (to, passed) = b2.pass(&sealed).unwrap();
     assert_eq!(to.port(), 3_001);
