@@ -3,6 +3,7 @@
 use super::super::{
     CallKey, SocketId, StreamId,
     rtp::{Malformed, Summary},
+    srtp,
 };
 use super::Side;
 use ringway_router::Time;
@@ -129,6 +130,10 @@ pub enum Reason {
     Stranger,
     /// From another relay than the one that signaling named.
     Origin,
+    /// SRTP that does not open, or that cannot be sealed.
+    Sealing(srtp::Refusal),
+    /// One of the two has SRTP, and its keys are not settled yet.
+    Keyless,
     /// It came before.
     Twice,
     /// A controller said so.
@@ -143,7 +148,7 @@ pub enum Reason {
 
 impl Reason {
     /// How many there are.
-    pub const COUNT: usize = 13;
+    pub const COUNT: usize = 15;
     /// The labels, in the order of [`Self::index`].
     pub const LABELS: [&'static str; Self::COUNT] = [
         "no-call",
@@ -159,6 +164,8 @@ impl Reason {
         "unjoined",
         "nowhere",
         "no-way",
+        "srtp",
+        "keyless",
     ];
 
     /// Its place among the labels.
@@ -178,6 +185,8 @@ impl Reason {
             Self::Unjoined => 10,
             Self::Nowhere => 11,
             Self::NoWay => 12,
+            Self::Sealing(_) => 13,
+            Self::Keyless => 14,
         }
     }
 

@@ -1,8 +1,8 @@
 //! The packet path: a packet in its place, a verdict, perhaps a packet in the box. Nothing is allocated, nothing waits.
 //!
 //! ```text
-//!  socket ─▶ leg ─▶ kind ─▶ stranger? ─▶ well formed? ─▶ latch ─┐
-//!  stream ─▶ leg ─▶ origin? ───────────▶ well formed? ──────────┴▶ account ─▶ curbs ─▶ peer ─▶ box or tunnels
+//!  socket ─▶ leg ─▶ kind ─▶ stranger? ─▶ open, well formed? ─▶ latch ─┐
+//!  stream ─▶ leg ─▶ origin? ───────────▶ well formed? ────────────────┴▶ account ─▶ curbs ─▶ peer ─▶ seal ─▶ box or tunnels
 //! ```
 
 use super::super::{
@@ -23,7 +23,7 @@ pub(super) const LATCHED_MAX: usize = 256;
 /// A packet where it was received, with room behind it.
 #[derive(Debug)]
 pub struct Packet<'a> {
-    /// Where it stands.
+    /// Where it stands, with room behind it: SRTP grows by a tag.
     pub bytes: &'a mut [u8],
     /// How long it is.
     pub length: usize,
@@ -105,40 +105,36 @@ impl Relay {
         now: Time,
         port: Port,
         from: SocketAddr,
-        packet: Packet<'_>,
+        mut packet: Packet<'_>,
         exits: &mut Exits<'_, T>,
     ) -> Result<(), Reason> {
-        let bytes = received(packet)?;
+        packet.check()?;
         let leg = self.legs.find_mut(port.leg).ok_or(Reason::NoCall)?;
-        let rtcp = rtcp_at(port, leg.mux, bytes)?;
-        let Way::Edge(edge) = &mut leg.way else { return Err(Reason::NoCall) };
+        let rtcp = rtcp_at(port, leg.mux, packet.filled())?;
+        let Way::Edge(edge) = &leg.way else { return Err(Reason::NoCall) };
         if edge.would_hear(now, port, from) == Heard::Stranger {
             return Err(Reason::Stranger);
         }
-        let header = read(leg, rtcp, bytes)?;
-        // Only a packet that is one teaches where its sender is.
-        let Way::Edge(edge) = &mut leg.way else { return Err(Reason::NoCall) };
-        let latch = if port.rtcp { &mut edge.rtcp_latch } else { &mut edge.latch };
-        if latch.hear(now, from) == Heard::Learned && self.events.len() < LATCHED_MAX {
-            let socket = edge.rtcp.filter(|_| port.rtcp).unwrap_or(edge.rtp);
+        let header = read(leg, rtcp, &mut packet)?;
+        // Only a packet that is one, and opens, teaches where its sender is.
+        if let Some(socket) = leg.hear(now, port, from).filter(|_| self.events.len() < LATCHED_MAX) {
             self.events.push_back(Event::Latched { call: CallKey(leg.call), socket, source: from });
         }
-        let (peer, sealed) = (through(now, leg, header, bytes)?, leg.sealed);
+        let (peer, hidden, passes) = through(now, leg, header, &mut packet)?;
         let other = self.legs.find_mut(peer).ok_or(Reason::Unjoined)?;
+        if header.is_none() && !hidden {
+            remember(now, other, packet.filled());
+        }
+        seal(other, rtcp, (hidden, passes), &mut packet)?;
         match &other.way {
-            Way::Edge(edge) => send(edge, other.mux, rtcp, bytes, exits.outbox)?,
+            Way::Edge(edge) => send(edge, other.mux, rtcp, packet.filled(), exits.outbox),
             Way::Mesh(mesh) => {
                 let (to, stream) = mesh.remote.ok_or(Reason::Nowhere)?;
                 let frame = Onward { to, stream, route: mesh.route, rtcp };
-                if !exits.tunnels.send(now, frame, bytes, exits.outbox) {
-                    return Err(Reason::NoWay);
-                }
+                let sent = exits.tunnels.send(now, frame, packet.filled(), exits.outbox);
+                if sent { Ok(()) } else { Err(Reason::NoWay) }
             }
         }
-        if header.is_none() && !sealed {
-            remember(now, other, bytes);
-        }
-        Ok(())
     }
 
     fn out_of_the_mesh(
@@ -146,26 +142,47 @@ impl Relay {
         now: Time,
         number: u32,
         arrival: Arrival,
-        packet: Packet<'_>,
+        mut packet: Packet<'_>,
         outbox: &mut Outbox,
     ) -> Result<(), Reason> {
-        let bytes = received(packet)?;
+        packet.check()?;
         let leg = self.legs.find_mut(number).ok_or(Reason::NoCall)?;
         let Way::Mesh(mesh) = &leg.way else { return Err(Reason::NoCall) };
         // Before the answer, whoever was told the number may be faster with its voice than with its name.
         if mesh.remote.is_some_and(|(relay, _)| relay != arrival.origin) {
             return Err(Reason::Origin);
         }
-        let header = read(leg, arrival.rtcp, bytes)?;
-        let (peer, sealed) = (through(now, leg, header, bytes)?, leg.sealed);
+        let header = read(leg, arrival.rtcp, &mut packet)?;
+        let (peer, hidden, passes) = through(now, leg, header, &mut packet)?;
         let other = self.legs.find_mut(peer).ok_or(Reason::Unjoined)?;
+        if header.is_none() && !hidden {
+            remember(now, other, packet.filled());
+        }
+        seal(other, arrival.rtcp, (hidden, passes), &mut packet)?;
         // Two regions are never joined here: a relay in transit knows nothing of calls.
         let Way::Edge(edge) = &other.way else { return Err(Reason::NoWay) };
-        send(edge, other.mux, arrival.rtcp, bytes, outbox)?;
-        if header.is_none() && !sealed {
-            remember(now, other, bytes);
-        }
-        Ok(())
+        send(edge, other.mux, arrival.rtcp, packet.filled(), outbox)
+    }
+}
+
+impl Packet<'_> {
+    fn check(&self) -> Result<(), Reason> {
+        let fits = self.length <= PACKET_MAX.min(self.bytes.len());
+        if fits { Ok(()) } else { Err(Reason::Oversized) }
+    }
+
+    fn filled(&mut self) -> &mut [u8] {
+        &mut self.bytes[..self.length]
+    }
+}
+
+impl Leg {
+    /// A valid packet comes from there. The socket, when that taught something.
+    fn hear(&mut self, now: Time, port: Port, from: SocketAddr) -> Option<SocketId> {
+        let Way::Edge(edge) = &mut self.way else { return None };
+        let latch = if port.rtcp { &mut edge.rtcp_latch } else { &mut edge.latch };
+        let learned = latch.hear(now, from) == Heard::Learned;
+        learned.then(|| edge.rtcp.filter(|_| port.rtcp).unwrap_or(edge.rtp))
     }
 }
 
@@ -182,13 +199,6 @@ impl Edge {
     }
 }
 
-fn received(packet: Packet<'_>) -> Result<&mut [u8], Reason> {
-    if packet.length > PACKET_MAX {
-        return Err(Reason::Oversized);
-    }
-    packet.bytes.get_mut(..packet.length).ok_or(Reason::Oversized)
-}
-
 /// Whether this is RTCP, where it came in.
 fn rtcp_at(port: Port, mux: Mux, bytes: &[u8]) -> Result<bool, Reason> {
     match (kind(bytes), port.rtcp) {
@@ -201,31 +211,69 @@ fn rtcp_at(port: Port, mux: Mux, bytes: &[u8]) -> Result<bool, Reason> {
     }
 }
 
-/// Checks a packet; the header of RTP.
-fn read(leg: &Leg, rtcp: bool, bytes: &[u8]) -> Result<Option<Header>, Reason> {
+/// Opens and checks a packet; the header of RTP.
+fn read(leg: &mut Leg, rtcp: bool, packet: &mut Packet<'_>) -> Result<Option<Header>, Reason> {
+    if let Some(receiver) = leg.lock.receiver.as_mut().filter(|_| !leg.lock.through) {
+        let opened =
+            if rtcp { receiver.unprotect_rtcp(packet.filled()) } else { receiver.unprotect(packet.filled()) };
+        packet.length = opened.map_err(Reason::Sealing)?;
+    }
+    let hidden = leg.is_hidden();
     if rtcp {
-        check_rtcp(bytes, leg.reduced, leg.sealed).map(|()| None)
+        check_rtcp(packet.filled(), leg.reduced, hidden).map(|()| None)
     } else {
-        Header::parse(bytes, leg.sealed).map(Some)
+        Header::parse(packet.filled(), hidden).map(Some)
     }
     .map_err(Reason::Malformed)
 }
 
-/// Books a packet with the leg that it came in at, holds back what is to be held back, and says who hears it.
-fn through(now: Time, leg: &mut Leg, header: Option<Header>, bytes: &mut [u8]) -> Result<u32, Reason> {
+/// Books a packet with the leg that it came in at, holds back what is to be held back, and says who hears it, whether it is
+/// hidden from us, and whether it goes on under its own key.
+fn through(
+    now: Time,
+    leg: &mut Leg,
+    header: Option<Header>,
+    packet: &mut Packet<'_>,
+) -> Result<(u32, bool, bool), Reason> {
+    let hidden = leg.is_hidden();
     if let Some(header) = header {
-        if leg.stats.take(now, &header, bytes.len(), &leg.formats) == Seen::Twice {
+        if leg.stats.take(now, &header, packet.length, &leg.formats) == Seen::Twice {
             return Err(Reason::Twice);
         }
-        curb(leg, &header, bytes)?;
-    } else if !leg.sealed {
-        for item in rtcp_items(bytes) {
+        curb(leg, &header, packet.filled())?;
+    } else if !hidden {
+        for item in rtcp_items(packet.filled()) {
             if let Item::Block(block) = item {
                 leg.trip.on_block(now, block);
             }
         }
     }
-    leg.peer.ok_or(Reason::Unjoined)
+    Ok((leg.peer.ok_or(Reason::Unjoined)?, hidden, leg.lock.through))
+}
+
+/// Seals a packet for the one who hears it. What is hidden goes only to whom it was promised hidden, and plain voice never does:
+/// before the keys are settled, neither can be heard as anything but noise.
+fn seal(
+    other: &mut Leg,
+    rtcp: bool,
+    (hidden, passes): (bool, bool),
+    packet: &mut Packet<'_>,
+) -> Result<(), Reason> {
+    let sender = other.lock.sender.as_mut().filter(|_| !passes);
+    if other.sealed != (hidden || sender.is_some()) {
+        return Err(Reason::Keyless);
+    }
+    let Some(sender) = sender else { return Ok(()) };
+    if hidden {
+        return Err(Reason::Keyless);
+    }
+    let sealed = if rtcp {
+        sender.protect_rtcp(packet.bytes, packet.length)
+    } else {
+        sender.protect(packet.bytes, packet.length)
+    };
+    packet.length = sealed.map_err(Reason::Sealing)?;
+    Ok(())
 }
 
 fn curb(leg: &Leg, header: &Header, bytes: &mut [u8]) -> Result<(), Reason> {
@@ -241,7 +289,7 @@ fn curb(leg: &Leg, header: &Header, bytes: &mut [u8]) -> Result<(), Reason> {
         return Err(Reason::Curbed);
     }
     if curbs.voice {
-        let silence = coding.silence().filter(|_| !leg.sealed).ok_or(Reason::Curbed)?;
+        let silence = coding.silence().filter(|_| !leg.is_hidden()).ok_or(Reason::Curbed)?;
         bytes[header.payload_at..header.payload_at + header.payload_bytes].fill(silence);
     }
     Ok(())

@@ -218,6 +218,7 @@ impl Relay {
         }
         if let Some(leg) = self.legs.find_mut(to) {
             leg.tell_formats(section.formats);
+            leg.sealed = section.sealed_on;
             let share = match offer.muxing {
                 Muxing::Mirror | Muxing::Accept => section.mux,
                 Muxing::Demux | Muxing::Reject => false,
@@ -253,8 +254,11 @@ impl Relay {
             leg.describe(now, section, &hearing(answer));
             agreed = leg.mux != Mux::Never && section.mux;
             leg.mux = if agreed { Mux::Agreed } else { Mux::Never };
+            leg.lock.turn(section.keys.answerer, section.keys.offerer);
         }
         if let Some(leg) = self.legs.find_mut(from) {
+            leg.lock.turn(section.keys.offerer, section.keys.answerer);
+            leg.sealed = section.sealed_on;
             leg.tell_formats(section.formats);
             let agreed = leg.mux != Mux::Never && (agreed || leg.mux_alone);
             leg.mux = if agreed { Mux::Agreed } else { Mux::Never };

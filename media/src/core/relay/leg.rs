@@ -3,8 +3,9 @@
 use super::super::{
     RelayId, SocketId, StreamId,
     rtp::{Coding, Format, RoundTrip, Stats},
+    srtp::{Receiver, Sender},
 };
-use super::{FORMATS_MAX, Learning, Remote, RouteKey, Section, latch::Latch, ports::Pair};
+use super::{FORMATS_MAX, Learning, Locks, Remote, RouteKey, Section, latch::Latch, ports::Pair};
 use ringway_router::Time;
 use std::net::{IpAddr, SocketAddr};
 
@@ -26,8 +27,9 @@ pub(super) struct Leg {
     pub(super) curbs: Curbs,
     /// Its last description said so.
     pub(super) held: bool,
-    /// What it sends is SRTP that we cannot read.
+    /// It speaks SRTP. Without keys that passes as it is.
     pub(super) sealed: bool,
+    pub(super) lock: Lock,
     /// RTCP may come in parts (RFC 5506).
     pub(super) reduced: bool,
 }
@@ -71,6 +73,17 @@ pub(super) enum Mux {
     Agreed,
 }
 
+/// SRTP between the party and us (RFC 3711). Without keys, nothing is done.
+#[derive(Debug, Default)]
+pub(super) struct Lock {
+    /// Of what it sends.
+    pub(super) receiver: Option<Box<Receiver>>,
+    /// Of what it gets.
+    pub(super) sender: Option<Box<Sender>>,
+    /// What it sends goes on under the same key: it passes as it is.
+    pub(super) through: bool,
+}
+
 /// What is held back of what the party sends.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Curbs {
@@ -94,6 +107,7 @@ impl Leg {
             curbs: Curbs::default(),
             held: false,
             sealed: false,
+            lock: Lock::default(),
             reduced: false,
         };
         leg.tell_formats(formats);
@@ -122,11 +136,33 @@ impl Leg {
         }
     }
 
+    /// Whether we cannot read what it sends.
+    pub(super) fn is_hidden(&self) -> bool {
+        self.lock.through || (self.sealed && self.lock.receiver.is_none())
+    }
+
     /// What a payload type of its packets stands for.
     pub(super) fn coding(&self, payload_type: u8) -> Coding {
         let described = self.formats.iter().find(|format| format.payload_type == payload_type).copied();
         let format = described.or_else(|| super::super::rtp::static_format(payload_type));
         format.map_or(Coding::Other, |format| format.coding)
+    }
+}
+
+impl Lock {
+    /// An answer settles these keys. A key that stays goes on as it was.
+    pub(super) fn turn(&mut self, own: Locks<'_>, other: Locks<'_>) {
+        self.through = own.inward.is_some() && own.inward == other.outward;
+        match (&mut self.receiver, own.inward) {
+            (Some(receiver), Some(key)) => receiver.rekey(key),
+            (None, Some(key)) => self.receiver = Some(Box::new(Receiver::new(key))),
+            (_, None) => self.receiver = None,
+        }
+        match (&mut self.sender, own.outward) {
+            (Some(sender), Some(key)) => sender.rekey(key),
+            (None, Some(key)) => self.sender = Some(Box::new(Sender::new(key))),
+            (_, None) => self.sender = None,
+        }
     }
 }
 

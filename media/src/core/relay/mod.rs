@@ -31,7 +31,9 @@ mod tunnels;
 
 pub use answered::{Answered, CallReport, Event, Local, Reason, StreamReport, Verdict};
 pub use data::{Arrival, Exits, Packet};
-pub use order::{Curb, Description, Family, Learning, Muxing, Order, Remote, Section, Side, Switch, Whom};
+pub use order::{
+    Curb, Description, Family, Keys, Learning, Locks, Muxing, Order, Remote, Section, Side, Switch, Whom,
+};
 pub use ports::{Binder, Busy};
 pub use refusal::Refusal;
 pub use settings::{

@@ -2,7 +2,7 @@
 //! says.
 
 use super::{
-    super::{RelayId, StreamId, rtp::Format},
+    super::{RelayId, StreamId, rtp::Format, srtp::Master},
     RouteKey,
 };
 use std::net::{IpAddr, SocketAddr};
@@ -137,12 +137,35 @@ pub struct Section<'a> {
     pub mux: bool,
     /// `a=rtcp-rsize` (RFC 5506).
     pub reduced: bool,
-    /// SRTP that passes as it is: the relay does not have its keys.
+    /// SRTP, as the description came. Without [`Self::keys`] it passes as it is.
     pub sealed: bool,
+    /// SRTP, as the description goes on to its receiver.
+    pub sealed_on: bool,
     /// On hold: not `sendrecv`, or at no address.
     pub held: bool,
     /// What its payload types stand for.
     pub formats: &'a [Format],
+    /// The keys that an answer settles; in an offer they mean nothing yet.
+    pub keys: Keys<'a>,
+}
+
+/// SRTP keys (RFC 4568) of both parties of an answer. None at all: plain RTP, or SRTP that passes as it is.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Keys<'a> {
+    /// Of the offer's sender.
+    pub offerer: Locks<'a>,
+    /// Of the one who answers.
+    pub answerer: Locks<'a>,
+}
+
+/// SRTP keys between one party and us. When what one party sends has the key with which the other one gets it, packets pass as
+/// they are.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Locks<'a> {
+    /// Of what the party sends: from the line of its own description. `None`: plain.
+    pub inward: Option<&'a Master>,
+    /// Of what it gets: from the line of ours. `None`: plain.
+    pub outward: Option<&'a Master>,
 }
 
 /// Where packets for a party go.

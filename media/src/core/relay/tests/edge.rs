@@ -311,7 +311,7 @@ fn four_and_six_meet() {
 #[test]
 fn sealed_media_passes_as_it_is() {
     let mut world = World::new();
-    let sealed = |host| [Section { sealed: true, ..section(phone(host)) }];
+    let sealed = |host| [Section { sealed: true, sealed_on: true, ..section(phone(host)) }];
     let _ = world.offer(offer(&sealed(1))).unwrap();
     let a = port(world.answer(answer(&sealed(2))).unwrap()[0]);
     let mut packet = rtp(7, 1);

@@ -3,4 +3,5 @@ mod ending;
 mod mesh;
 mod orders;
 mod refusals;
+mod sealed;
 mod world;

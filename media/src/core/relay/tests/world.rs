@@ -2,9 +2,9 @@
 
 use super::super::super::{Outbox, RelayId, SocketId, StreamId, rtp::Coding, rtp::Format};
 use super::super::{
-    Answered, Arrival, Binder, Busy, CallReport, Curb, Description, Event, Exits, Learning, Local, Muxing,
-    Onward, Order, Packet, Pool, Reason, Refusal, Relay, Remote, RouteKey, Section, Settings, Side, Switch,
-    Tunnels, Verdict, Whom,
+    Answered, Arrival, Binder, Busy, CallReport, Curb, Description, Event, Exits, Keys, Learning, Local,
+    Muxing, Onward, Order, Packet, Pool, Reason, Refusal, Relay, Remote, RouteKey, Section, Settings, Side,
+    Switch, Tunnels, Verdict, Whom,
 };
 use ringway_router::Time;
 use std::{
@@ -248,7 +248,16 @@ pub(super) fn port(local: Local) -> SocketAddr {
 
 pub(super) fn section(rtp: SocketAddr) -> Section<'static> {
     let remote = Remote::Edge { rtp, rtcp: None };
-    Section { remote, mux: false, reduced: false, sealed: false, held: false, formats: &FORMATS }
+    Section {
+        remote,
+        mux: false,
+        reduced: false,
+        sealed: false,
+        sealed_on: false,
+        held: false,
+        formats: &FORMATS,
+        keys: Keys::default(),
+    }
 }
 
 pub(super) fn far(relay: u8, stream: StreamId) -> Section<'static> {
