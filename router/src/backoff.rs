@@ -14,24 +14,24 @@ const TRUST_HOLDS: u32 = 12;
 
 /// How often in a row the same thing failed soon after its promotion.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Backoff {
+pub struct Backoff {
     doublings: u32,
     promoted_at: Option<Time>,
 }
 
 impl Backoff {
     /// How long to wait before the next promotion.
-    pub(crate) fn hold(&self, base: Duration) -> Duration {
+    pub fn hold(&self, base: Duration) -> Duration {
         base.saturating_mul(1 << self.doublings)
     }
 
     /// It was given another chance.
-    pub(crate) fn promoted(&mut self, now: Time) {
+    pub fn promoted(&mut self, now: Time) {
         self.promoted_at = Some(now);
     }
 
     /// It had to be removed.
-    pub(crate) fn failed(&mut self, now: Time, base: Duration) {
+    pub fn failed(&mut self, now: Time, base: Duration) {
         let Some(promoted_at) = self.promoted_at.take() else { return };
         let lasted = now.since(promoted_at);
         if lasted < self.hold(base).saturating_mul(TRUST_HOLDS) {

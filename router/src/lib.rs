@@ -40,6 +40,7 @@ mod traffic;
 mod vote;
 mod worth;
 
+pub use backoff::Backoff;
 pub use emodel::Codec;
 pub use explain::{Candidate, Explanation, Verdict};
 pub use history::{History, Reading, Sample};

@@ -118,8 +118,8 @@ impl LossEstimate {
         }
     }
 
-    /// The test on more packets finds that it is over: what this one counted lately is of before.
-    pub(crate) fn clear(&mut self, now: Time) {
+    /// Who knows more finds that it is over, or was none: what this one counted lately is of before.
+    pub fn clear(&mut self, now: Time) {
         if self.brownout {
             self.since_turn = Counts::default();
             self.turn(now, false);
