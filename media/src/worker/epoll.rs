@@ -6,7 +6,6 @@ use super::{
     incoming::Incoming,
     mover::{BATCH, Mover, Sink},
     orders::Bell,
-    pace::GATHER,
     shelf::Shelf,
     socket::Socket,
 };
@@ -50,12 +49,12 @@ impl Mover for Epoll {
         shelf.release(id);
     }
 
-    fn wait(&mut self, timeout: Duration, gather: bool) -> io::Result<()> {
-        if gather {
-            pause(GATHER.min(timeout));
+    fn wait(&mut self, timeout: Duration, gather: Duration) -> io::Result<()> {
+        if !gather.is_zero() {
+            pause(gather);
         }
         // Rounded up, for epoll counts in milliseconds: too early would only be another turn.
-        let timeout = timeout.as_micros().div_ceil(1_000);
+        let timeout = (timeout - gather).as_micros().div_ceil(1_000);
         let timeout = EpollTimeout::try_from(timeout).unwrap_or(EpollTimeout::MAX);
         self.next = 0;
         self.end = match self.system.wait(&mut self.events, timeout) {

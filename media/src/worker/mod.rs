@@ -116,15 +116,17 @@ impl<D: DataPath> Worker<D> {
     }
 
     fn pump(mut self) -> io::Result<()> {
-        let mut pace = Pace::new(self.now());
-        let (mut more, mut gather) = (false, false);
+        let mut woke = self.now();
+        let mut pace = Pace::new(woke);
+        let mut more = false;
         loop {
+            let mut now = self.now();
             if !more {
-                let now = self.now();
                 let sleep = self.data.deadline().map_or(SLEEP_MAX, |at| at.since(now).min(SLEEP_MAX));
-                self.sockets.mover.wait(sleep, gather)?;
+                self.sockets.mover.wait(sleep, pace.gather(now.since(woke)).min(sleep))?;
+                now = self.now();
+                woke = now;
             }
-            let now = self.now();
             // The bell is heard along with the packets, so the orders come after: one that rings in between is not missed.
             let taken = self.take(now);
             let Ok(orders) = self.orders(now) else { return Ok(()) };
@@ -133,7 +135,7 @@ impl<D: DataPath> Worker<D> {
                 self.sockets.flush(&mut self.outbox);
             }
             more = taken == BATCH || orders == ORDERS;
-            gather = pace.after(now, taken);
+            pace.took(now, taken);
         }
     }
 

@@ -36,8 +36,9 @@ pub(super) trait Mover {
     /// They come no more; `socket` has left the shelf. The mover releases its place when nothing is under way any more.
     fn remove(&mut self, id: SocketId, socket: Socket, shelf: &mut Shelf);
 
-    /// Waits until something came or the bell rang, or until the time is up. `gather`: rather a little longer for many.
-    fn wait(&mut self, timeout: Duration, gather: bool) -> io::Result<()>;
+    /// Waits until something came or the bell rang, or until the time is up; so long as `gather` at least, which is no longer
+    /// than the time, unless a batch came before.
+    fn wait(&mut self, timeout: Duration, gather: Duration) -> io::Result<()>;
 
     /// Hands over what came, a batch at most; returns how many there were. A whole batch: there may be more, without
     /// another wait.

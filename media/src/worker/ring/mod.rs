@@ -10,7 +10,6 @@ use super::{
     incoming::Incoming,
     mover::{BATCH, Mover, Sink},
     orders::Bell,
-    pace::GATHER,
     shelf::{Shelf, place},
     socket::Socket,
 };
@@ -171,8 +170,7 @@ impl Mover for Ring {
         self.kernel.cancel(armed.bits(), Tag::Cancel.bits());
     }
 
-    fn wait(&mut self, timeout: Duration, gather: bool) -> io::Result<()> {
-        let gather = if gather && timeout > GATHER { GATHER } else { Duration::ZERO };
+    fn wait(&mut self, timeout: Duration, gather: Duration) -> io::Result<()> {
         self.kernel.wait(timeout, gather, BATCH)
     }
 
