@@ -95,6 +95,19 @@ impl Rig {
         })
     }
 
+    /// Keeps the worker from its work until told, or until the sender is dropped.
+    fn hold(&self) -> mpsc::Sender<()> {
+        let (release, held) = mpsc::channel();
+        let (begin, begun) = mpsc::channel();
+        let job = move |_: &mut Echo, _: &mut Turn<'_>| {
+            begin.send(()).expect("the test waits");
+            let _ = held.recv();
+        };
+        self.handle.order(job).expect("taken");
+        begun.recv_timeout(LIMIT).expect("the worker is held");
+        release
+    }
+
     fn close(&self, id: SocketId) {
         self.ask(move |echo, turn| {
             echo.open.remove(&id);
@@ -196,20 +209,12 @@ fn what_the_kernel_drops_is_counted_by_kind() {
             let rig = Rig::new(way);
             let (_, port) = rig.open(kind, v4()).expect("a port");
             rig.ask(|echo, _| echo.silent = true);
-            let (release, held) = mpsc::channel::<()>();
-            let (begin, begun) = mpsc::channel();
-            rig.handle
-                .order(move |_, _| {
-                    begin.send(()).expect("the test waits");
-                    held.recv().expect("the test releases");
-                })
-                .expect("taken");
-            begun.recv_timeout(LIMIT).expect("the worker is held");
+            let release = rig.hold();
             let endpoint = endpoint(v4());
             for _ in 0..FLOOD {
                 endpoint.send_to(&[1; 1_000], port).expect("sent");
             }
-            release.send(()).expect("the worker waits");
+            drop(release);
             // The kernel tells with packets that come after the drops.
             let counts = rig.handle.counts();
             let mut sent = FLOOD;
@@ -224,6 +229,34 @@ fn what_the_kernel_drops_is_counted_by_kind() {
             let other = if kind == Kind::Port { Kind::Tunnel } else { Kind::Port };
             assert_eq!(counts.kernel_dropped(other).value(), 0);
         }
+    });
+}
+
+#[test]
+fn after_a_pause_nothing_is_missing_however_much_came() {
+    by_both_ways(|way| {
+        // Three times as many packets as there are buffers in the ring.
+        const PORTS: usize = 100;
+        const PACKETS: u8 = 30;
+        let rig = Rig::new(way);
+        let ports: Vec<SocketAddr> =
+            (0..PORTS).map(|_| rig.open(Kind::Port, v4()).expect("a port").1).collect();
+        let endpoint = endpoint(v4());
+        let release = rig.hold();
+        for number in 0..PACKETS {
+            for (n, port) in (0_u8..).zip(&ports) {
+                endpoint.send_to(&[n, number], port).expect("sent");
+            }
+        }
+        drop(release);
+        let mut next = [0; PORTS];
+        for _ in 0..PORTS * usize::from(PACKETS) {
+            let packet = receive(&endpoint);
+            let expected = &mut next[usize::from(packet[0])];
+            assert_eq!(packet[1], *expected, "by {way:?}");
+            *expected += 1;
+        }
+        assert_eq!(rig.handle.counts().receive_failed().value(), 0);
     });
 }
 
@@ -291,8 +324,8 @@ fn equal_frames_to_one_peer_leave_in_one_send_and_come_in_one_by_one() {
             let (_, to) = there.open(Kind::Tunnel, any).expect("a tunnel");
             let plain = endpoint(any);
             let plain_address = plain.local_addr().expect("bound");
-            // Sixty-five and a shorter one, a longer one, and between them some for somebody else.
-            let lengths: Vec<usize> = [vec![220; 65], vec![100, 300]].concat();
+            // Sixty-five and two shorter ones, a longer one, and between them some for somebody else.
+            let lengths: Vec<usize> = [vec![220; 65], vec![100, 100, 300]].concat();
             let frames: Vec<Vec<u8>> = lengths.iter().zip(0..).map(|(length, n)| vec![n; *length]).collect();
             let ordered = frames.clone();
             here.ask(move |_, turn| {
@@ -303,12 +336,12 @@ fn equal_frames_to_one_peer_leave_in_one_send_and_come_in_one_by_one() {
                     }
                 }
             });
-            wait_until("all are there", || there.handle.counts().received().value() == 67);
+            wait_until("all are there", || there.handle.counts().received().value() == 68);
             assert_eq!(there.ask(|echo, _| std::mem::take(&mut echo.frames)), frames);
-            for n in (0..67).step_by(16) {
+            for n in (0..68).step_by(16) {
                 assert_eq!(receive(&plain), frames[n], "whoever does not join packets gets them one by one");
             }
-            // 64 go together, then the last of them with the shorter one; the longer one goes alone. To the other: 5.
+            // 64 go together, then the last of them with a shorter one; the others go alone. To somebody else: 5.
             assert_eq!(here.handle.counts().segmented().value(), 66 + 5);
             assert_eq!(here.handle.counts().send_failed().value(), 0);
         }
@@ -368,11 +401,10 @@ fn orders_that_do_not_fit_are_refused_and_without_a_handle_the_worker_ends() {
     by_both_ways(|way| {
         let rig = Rig::new(way);
         let (_, port) = rig.open(Kind::Port, v4()).expect("a port");
-        let (release, held) = mpsc::channel::<()>();
-        rig.handle.order(move |_, _| held.recv().expect("the test releases")).expect("taken");
+        let release = rig.hold();
         let refused = (0..10_000).map(|_| rig.handle.order(|_, _| {})).find_map(Result::err);
         assert_eq!(refused, Some(Refusal::Busy));
-        release.send(()).expect("the worker waits");
+        drop(release);
         let Rig { handle, ended, runtime } = rig;
         drop(handle);
         let ended = runtime.block_on(async { tokio::time::timeout(LIMIT, ended).await });
