@@ -61,7 +61,7 @@ fn use_up(description: &Description) {
         assert_eq!(lines[media.line() - 1].letter, 'm');
         let _ = (media.kind(), media.ports(), media.profile(), media.rtp(), media.rtcp(), media.is_held());
         let _ = (media.ptime(), media.direction(), media.inherited("setup"), media.tunnel());
-        media.formats().for_each(|format| drop((media.rtpmap(format), media.fmtp(format))));
+        let _ = media.formats().filter_map(|format| media.rtpmap(format).or(media.fmtp(format))).count();
         for crypto in media.crypto().flatten() {
             assert_eq!(Crypto::parse(&crypto.to_string()), Some(crypto));
             let _ = crypto.inline();
