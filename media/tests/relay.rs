@@ -1,4 +1,4 @@
-//! A relay under any sequence of orders, packets and time, and what a call costs in memory.
+//! A relay under any sequence of orders, packets and time.
 
 #[expect(dead_code, reason = "only one of the targets is used")]
 mod fuzzing;
@@ -6,7 +6,7 @@ mod fuzzing;
 use proptest::{collection::vec, prelude::*};
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_is_done_nothing_leaks_and_nobody_is_sent_what_is_not_his(data in vec(any::<u8>(), 0..900)) {

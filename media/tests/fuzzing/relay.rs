@@ -18,6 +18,10 @@ use std::{
 
 const CALLS: [&str; 3] = ["call-0", "call-1", "call-2"];
 const TAGS: [&str; 4] = ["a", "b", "c", ""];
+/// Who offers, to whom; and who answers. Most of it makes sense.
+const OFFERERS: [&str; 4] = ["a", "a", "b", "a"];
+const ASKED: [&str; 4] = ["", "", "b", "c"];
+const ANSWERERS: [&str; 4] = ["b", "c", "b", "a"];
 const BRANCHES: [&str; 3] = ["", "z1", "z2"];
 const CONTROLLERS: [&str; 3] = ["", "sbc-1", "sbc-2"];
 const FORMATS: [Format; 2] = [
@@ -25,12 +29,10 @@ const FORMATS: [Format; 2] = [
     Format { payload_type: 101, coding: Coding::Event, clock_hz: 8_000 },
 ];
 const TUNNEL: SocketId = SocketId(0);
-const SIDES: [Side; 4] = [
-    Side::Edge { interface: 0, family: None },
-    Side::Edge { interface: 0, family: None },
-    Side::Edge { interface: 1, family: None },
-    Side::Mesh { route: RouteKey(1) },
-];
+const EDGE: Side = Side::Edge { interface: 0, family: None };
+const MESH: Side = Side::Mesh { route: RouteKey(1) };
+/// Where the caller of each call is, and where the others are.
+const SIDES: [[Side; 2]; 3] = [[EDGE, Side::Edge { interface: 1, family: None }], [EDGE, MESH], [MESH, EDGE]];
 const MUXINGS: [Muxing; 6] =
     [Muxing::Mirror, Muxing::Accept, Muxing::Demux, Muxing::Offer, Muxing::Require, Muxing::Reject];
 
@@ -113,13 +115,15 @@ impl World {
     }
 
     fn take(&mut self, what: u8, whom: u8, how: u8) {
-        match what % 8 {
-            0 | 1 => self.describe(whom, how, what & 1 == 0, what >> 3),
-            2 | 3 => self.packet(whom, how),
-            4 => self.frame(whom, how),
-            5 => self.order(whom, how),
-            6 => self.delete(whom, how),
-            _ => self.pass(Duration::from_millis(u64::from(whom) * u64::from(how) * 20)),
+        match what % 16 {
+            0..=2 => self.describe(whom, how, true, what >> 4),
+            3..=4 => self.describe(whom, how, false, what >> 4),
+            5..=10 => self.packet(whom, how),
+            11 => self.frame(whom, how),
+            12 => self.order(whom, how),
+            13 => self.delete(whom, how),
+            14 => self.pass(Duration::from_millis(u64::from(whom))),
+            _ => self.pass(Duration::from_secs(u64::from(whom & how))),
         }
         self.events();
     }
@@ -127,8 +131,15 @@ impl World {
     /// An offer or an answer.
     fn describe(&mut self, whom: u8, how: u8, offer: bool, flags: u8) {
         let call = usize::from(whom) % CALLS.len();
-        let (from, to) = (SIDES[usize::from(how) % 4], SIDES[usize::from(how >> 2) % 4]);
-        let address = address(flags);
+        let offerer = OFFERERS[usize::from(whom >> 2) % 4];
+        let other = if offer { ASKED } else { ANSWERERS }[usize::from(whom >> 4) % 4];
+        let sender = if offer { offerer } else { other };
+        let [mut from, mut to] = SIDES[call];
+        // Now and then somebody is on the wrong side.
+        if (sender == "a") == (flags == 15) {
+            (from, to) = (to, from);
+        }
+        let address = address(how);
         let mut remotes = [Remote::Off; 2];
         for (place, remote) in remotes.iter_mut().enumerate().take(1 + usize::from(how >> 7)) {
             let rtp = SocketAddr::new(address.ip(), address.port() + 10 * u16::try_from(place).unwrap_or(0));
@@ -152,8 +163,8 @@ impl World {
         let description = Description {
             controller: CONTROLLERS[usize::from(flags >> 1) % 3],
             call_id: CALLS[call],
-            from_tag: TAGS[usize::from(whom >> 2) % 4],
-            to_tag: TAGS[usize::from(whom >> 4) % 4],
+            from_tag: offerer,
+            to_tag: other,
             branch: BRANCHES[usize::from(whom >> 6) % 3],
             from,
             to,
@@ -207,13 +218,12 @@ impl World {
 
     /// Somebody sends something to a port that is open, or to none.
     fn packet(&mut self, whom: u8, how: u8) {
-        let open = self.host.open.iter().nth(usize::from(whom) % 24);
+        let place = usize::from(whom) % (self.host.open.len() + 1);
+        let open = self.host.open.iter().nth(place);
         let (socket, local) = open.map_or((SocketId(77_777), None), |(id, local)| (*id, Some(*local)));
-        let mut from = address(how);
-        if how & 0x10 != 0 {
-            from = next(from);
-        }
-        let (bytes, valid) = self.bytes(how);
+        let rtcp = local.is_some_and(|local| local.port() % 2 == 1);
+        let from = if rtcp { next(address(how)) } else { address(how) };
+        let (bytes, valid) = self.bytes(how, rtcp);
         let mut room = [0; 1_600];
         room[..bytes.len()].copy_from_slice(&bytes);
         let packet = Packet { bytes: &mut room, length: bytes.len() };
@@ -229,30 +239,32 @@ impl World {
 
     /// A frame comes out of a tunnel, for a number that is there or for none.
     fn frame(&mut self, whom: u8, how: u8) {
-        let stream = self.streams.get(usize::from(whom) % 8).copied().unwrap_or(StreamId(99_999));
-        let (mut bytes, valid) = self.bytes(how & 0x0f);
-        let arrival =
-            Arrival { stream, origin: RelayId(u32::from(how >> 4) % 4), rtcp: bytes.get(1) == Some(&200) };
+        let stream =
+            self.streams.iter().rev().nth(usize::from(whom) % 4).copied().unwrap_or(StreamId(99_999));
+        let rtcp = whom & 0x80 != 0;
+        let (mut bytes, valid) = self.bytes(how, rtcp);
+        let arrival = Arrival { stream, origin: RelayId(u32::from(how >> 1) % 4), rtcp };
         let packet = Packet { length: bytes.len(), bytes: &mut bytes };
         let verdict = self.relay.arrived(self.now, arrival, packet, &mut self.outbox);
         assert!(valid || verdict != Verdict::Passed);
         self.sent(verdict, &bytes);
     }
 
-    fn bytes(&mut self, how: u8) -> (Vec<u8>, bool) {
+    /// Something to send, as the port is for, or not; and whether anybody may learn from it.
+    fn bytes(&mut self, how: u8, rtcp: bool) -> (Vec<u8>, bool) {
         self.sequence = self.sequence.wrapping_add(1);
         let [high, low] = self.sequence.to_be_bytes();
-        match how >> 5 {
-            0..=3 => (vec![0x80, 0, high, low, 0, 0, high, low, 0, 0, 0, how & 1, 1, 2, 3], true),
-            4 => (
-                vec![
-                    0x80, 200, 0, 6, 0, 0, 0, 1, 0, 0, high, low, 0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0,
-                    0, 0,
-                ],
-                true,
-            ),
-            5 => (vec![0x80, 0, high, low, 0], false),
-            6 => (vec![0x8f, 0, high, low, 0, 0, 0, 0, 0, 0, 0, 1], false),
+        let report = || {
+            let head = [0x80, 200, 0, 6, 0, 0, 0, 1, 0, 0, high, low, 0, 0, 0, 0];
+            ([&head[..], &[0; 12]].concat(), true)
+        };
+        let voice = || (vec![0x80, 0, high, low, 0, 0, high, low, 0, 0, 0, 1, 1, 2, 3], true);
+        match (how >> 3, rtcp) {
+            (0..=25, false) | (26, true) => voice(),
+            (0..=25, true) | (26, false) => report(),
+            (27, _) => (vec![0x80, 0, high, low, 0], false),
+            (28, _) => (vec![0x8f, 0, high, low, 0, 0, 0, 0, 0, 0, 0, 1], false),
+            (29, _) => (vec![0x80, 200, 0, 9, 0, 0, 0, 1], false),
             _ => (vec![0x16, 0xfe, high, low], false),
         }
     }

@@ -8,6 +8,8 @@ const RECEIVER_REPORT: u8 = 201;
 const SENDER_BYTES: usize = 28;
 const RECEIVER_BYTES: usize = 8;
 const BLOCK_BYTES: usize = 24;
+/// RFC 3711 §3.4: the index and a tag, of 80 bits at the least, are never left out.
+const SEALED_BYTES: usize = 8 + 4 + 10;
 
 /// What is read of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +57,11 @@ pub fn check_rtcp(bytes: &[u8], reduced: bool, sealed: bool) -> Result<(), Malfo
         return Err(Malformed::First);
     }
     if sealed {
-        return if first[0] >> 6 == 2 { Ok(()) } else { Err(Malformed::Version) };
+        return match first[0] >> 6 {
+            2 if bytes.len() >= SEALED_BYTES => Ok(()),
+            2 => Err(Malformed::Short),
+            _ => Err(Malformed::Version),
+        };
     }
     let mut rest = bytes;
     while !rest.is_empty() {
@@ -164,6 +170,7 @@ mod tests {
         let sealed = [&[0x81, 201, 0, 7, 0, 0, 0, 1][..], &[0x5a; 41]].concat();
         assert!(check_rtcp(&sealed, false, false).is_err());
         assert_eq!(check_rtcp(&sealed, false, true), Ok(()));
+        assert_eq!(check_rtcp(&sealed[..21], false, true), Err(Malformed::Short));
     }
 
     #[test]
