@@ -2,9 +2,13 @@
 //! to another path without the phones noticing.
 //!
 //! [`core`] decides, packet by packet, and is pure; [`worker`] moves the packets; [`ng`] and [`control`] are the two ways to
-//! order calls: rtpengine's control protocol, and gRPC.
+//! order calls: rtpengine's control protocol, and gRPC. [`desk`] gives an order to the worker whose call it is.
 
+pub mod config;
 pub mod control;
 pub mod core;
+pub mod desk;
 pub mod ng;
+pub mod path;
+pub mod service;
 pub mod worker;
