@@ -23,10 +23,10 @@ const KEEP: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_millis(80);
 /// An answer that is late by so much, while it was asked for again and again, takes an idle number for dark.
 const DARK_AFTER: Duration = Duration::from_millis(250);
-/// A brownout goes on if so many losses, of bursts each one, are one packet in so many, before so many packets.
-const TRIAL_LOSSES: u32 = 3;
-const TRIAL_SHARE: u32 = 33;
-const TRIAL_PACKETS: u32 = 128;
+/// What a brownout that is suspected is tried for (Wald's sequential test): loss that may be usual against loss that is not…
+const TRIAL_OF: (f64, f64) = (0.01, 0.05);
+/// … and the sums at which it is acquitted and convicted: after 73 packets without a loss, or three losses among 30.
+const TRIAL_ENDS: (f64, f64) = (-3.0, 3.5);
 /// A report on so many packets at once is none.
 const PACKETS_MAX: u32 = 1 << 20;
 
@@ -55,11 +55,10 @@ struct Rtt {
     variation: Duration,
 }
 
-/// What was lost since a brownout was suspected.
+/// What was lost since a brownout was suspected, as evidence.
 #[derive(Debug, Clone, Copy, Default)]
 struct Trial {
-    packets: u32,
-    losses: u32,
+    sum: f64,
 }
 
 /// A report that says nothing.
@@ -216,21 +215,26 @@ impl Health {
         let lost = packets.saturating_sub(report.received.wrapping_sub(received));
         let gaps = u32::from(report.flags.gaps_since(flags));
         self.account = Some((report.highest, report.received, report.flags));
-        // A gap is seen with the packet after it, so its losses may be settled a report later than it is counted.
-        let bursts = if lost > 0 { gaps.max(1) } else { 0 };
+        // Losses in a row are one event; that overtaking makes gaps without losses is seen to by the least of the two.
+        let bursts = gaps.max(1).min(lost);
         self.loss.update_bursts(now, packets, lost, bursts);
-        if let Some(trial) = &mut self.trial
-            && trial.verdict().is_none()
-        {
-            trial.packets += packets;
-            trial.losses += bursts.min(lost);
+        if let Some(trial) = &mut self.trial {
+            trial.go_on(packets, lost, bursts);
         }
     }
 }
 
 impl Trial {
+    fn go_on(&mut self, packets: u32, lost: u32, bursts: u32) {
+        if self.verdict().is_none() {
+            let (usual, bad) = TRIAL_OF;
+            self.sum += f64::from(bursts) * (bad / usual).ln();
+            self.sum += f64::from(packets - lost) * ((1.0 - bad) / (1.0 - usual)).ln();
+        }
+    }
+
     fn verdict(self) -> Option<bool> {
-        let is_bad = self.losses >= TRIAL_LOSSES && self.losses * TRIAL_SHARE >= self.packets;
-        if is_bad { Some(true) } else { (self.packets >= TRIAL_PACKETS).then_some(false) }
+        let (good, bad) = TRIAL_ENDS;
+        if self.sum >= bad { Some(true) } else { (self.sum <= good).then_some(false) }
     }
 }

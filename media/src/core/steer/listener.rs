@@ -35,6 +35,7 @@ pub(super) struct Listener {
     settled: u32,
     received_settled: u32,
     received_later: u32,
+    gaps_settled: u8,
     gaps: u8,
     echo: u32,
     pub(super) heard: Time,
@@ -58,6 +59,7 @@ impl Listener {
             settled: before,
             received_settled: 0,
             received_later: 0,
+            gaps_settled: 0,
             gaps: 0,
             echo: before,
             heard: now,
@@ -112,10 +114,10 @@ impl Listener {
             received: self.received_settled,
             echo: self.echo,
             held_us: u32::try_from(now.since(self.heard).as_micros()).unwrap_or(u32::MAX),
-            flags: Flags::new(overdue, self.gaps),
+            flags: Flags::new(overdue, self.gaps_settled),
         };
         if now.since(self.said) >= REPORT_EVERY / 2 {
-            self.settled = self.highest;
+            (self.settled, self.gaps_settled) = (self.highest, self.gaps);
             self.received_settled = self.received_settled.wrapping_add(self.received_later);
             self.received_later = 0;
             self.longest -= self.longest / FORGET;
@@ -134,7 +136,12 @@ impl Listener {
     fn count(&mut self, now: Time, sequence: u32) {
         let ahead = sequence.wrapping_sub(self.highest).cast_signed();
         if ahead < -RESTART {
-            *self = Self { gaps: self.gaps, carried: self.carried, ..Self::new(now, self.number, sequence) };
+            *self = Self {
+                gaps: self.gaps,
+                gaps_settled: self.gaps_settled,
+                carried: self.carried,
+                ..Self::new(now, self.number, sequence)
+            };
             return self.count(now, sequence);
         }
         if ahead > 1 {

@@ -7,10 +7,12 @@ use crate::core::steer::{
 };
 use std::time::Duration;
 
-/// What the suspect may take longer to answer than its round trip, and the moment that it has left when another lane
-/// answered first.
+/// What the suspect may take longer to answer than its round trip: while copies go over another path there is time to see
+/// whether it was a spell of losses, otherwise not.
 const PATIENCE: Duration = Duration::from_millis(40);
-const MOMENT: Duration = Duration::from_millis(20);
+const PATIENCE_COPIED: Duration = Duration::from_millis(100);
+/// What it has left when another lane answered first.
+const MOMENT: Duration = Duration::from_millis(40);
 /// How long a new place may take to show that it carries.
 const SETTLING_MAX: Duration = Duration::from_millis(500);
 /// Between two looks for somewhere better, when there is nothing.
@@ -131,7 +133,9 @@ impl Trunk {
         self.counts.suspicions += 1;
         self.begin(now, at, Why::Dark);
         let patience = self.arms[at].lead.and_then(|lead| self.ways.health(lead)).map(|lead| lead.patience());
-        self.arms[at].until = Some(now + patience.unwrap_or_default() + PATIENCE);
+        let is_copied = self.protect != Protect::Never && self.arms[at].other.is_some();
+        let more = if is_copied { PATIENCE_COPIED } else { PATIENCE };
+        self.arms[at].until = Some(now + patience.unwrap_or_default() + more);
     }
 
     fn seek(&mut self, now: Time, at: usize, before: Stage, sign: Sign) {
