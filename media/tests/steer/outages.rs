@@ -8,7 +8,7 @@ use ringway_media::core::steer::{Stage, Why};
 use ringway_router::{Protect, Time};
 use std::time::Duration;
 
-const RUNS: u64 = 250;
+const RUNS: u64 = 200;
 
 /// The outages of calls, over many worlds, when something breaks.
 fn outages(calls: usize, protect: Protect, mut breaks: impl FnMut(&mut World, Time)) -> Vec<f64> {
@@ -160,7 +160,7 @@ fn a_brownout_of_5_percent_moves_ten_calls_within_half_a_second() {
     for (calls, loss, limit) in [(1, 0.05, 5_000.0), (10, 0.05, 600.0), (100, 0.05, 300.0), (10, 0.2, 400.0)]
     {
         let (mut times, mut copied) = (Vec::new(), Vec::new());
-        for run in 0..if calls > 10 { 50 } else { RUNS } {
+        for run in 0..if calls > 10 { 30 } else { RUNS / 2 } {
             let mut world = fair(SEED + run, calls, Protect::OnSuspicion);
             let (at, moves) = (world.now, world.moves.len());
             world.spoil(OREGON, VIRGINIA, at, FOREVER, loss);

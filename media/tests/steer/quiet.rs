@@ -50,7 +50,7 @@ fn lose(loss: f64) -> impl Fn(&mut World) {
 
 /// How long the quiet links are watched, hours of virtual time for one call. `RINGWAY_LINK_HOURS` sets it.
 fn hours() -> f64 {
-    std::env::var("RINGWAY_LINK_HOURS").ok().and_then(|hours| hours.parse().ok()).unwrap_or(2.0)
+    std::env::var("RINGWAY_LINK_HOURS").ok().and_then(|hours| hours.parse().ok()).unwrap_or(0.5)
 }
 
 #[test]

@@ -196,7 +196,7 @@ impl Health {
         self.rtt = Some(match self.rtt {
             None => Rtt { smoothed: took, variation: took / 8 },
             Some(Rtt { smoothed, variation }) => {
-                let off = if took > smoothed { took - smoothed } else { smoothed - took };
+                let off = took.abs_diff(smoothed);
                 // RFC 6298 §2.3: the variation first, with the mean as it was.
                 Rtt { variation: (variation * 3 + off) / 4, smoothed: (smoothed * 7 + took) / 8 }
             }
@@ -236,5 +236,92 @@ impl Trial {
     fn verdict(self) -> Option<bool> {
         let (good, bad) = TRIAL_ENDS;
         if self.sum >= bad { Some(true) } else { (self.sum <= good).then_some(false) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::names::PathNumber, *};
+
+    fn at(ms: u64) -> Time {
+        Time::from_millis(10_000 + ms)
+    }
+
+    fn report(echo: u32, held_ms: u32) -> Report {
+        let (highest, received) = (echo, echo.wrapping_add(1));
+        Report { number: PathNumber(0), highest, received, echo, held_us: held_ms * 1_000, flags: Flags(0) }
+    }
+
+    /// A call of one second, each packet reported after 64 ms; the last two reports are still on their way.
+    fn steady() -> Health {
+        let mut health = Health::new(at(0));
+        for n in 0..50 {
+            assert_eq!(health.leave(at(u64::from(n) * 20)), n);
+            if n >= 3 {
+                assert_eq!(health.report(at(u64::from(n) * 20 + 4), &report(n - 3, 0)), Ok(0));
+            }
+        }
+        health
+    }
+
+    #[test]
+    fn a_round_trip_is_what_the_echo_took_less_what_it_was_held() {
+        let mut health = Health::new(at(0));
+        health.leave(at(0));
+        assert_eq!(health.report(at(94), &report(0, 30)), Ok(0));
+        assert_eq!(health.rtt(), Some(Duration::from_millis(64)));
+    }
+
+    #[test]
+    fn reports_are_overdue_two_packets_and_a_round_trip_after_the_last_proof() {
+        let health = steady();
+        // Packet 46 is proved; 47 left at 940.
+        assert_eq!(health.overdue_at(), Some(at(940 + 20 + 64 + 10)));
+    }
+
+    #[test]
+    fn one_packet_before_a_pause_is_no_suspicion() {
+        let mut health = steady();
+        assert_eq!(health.report(at(1_024), &report(48, 0)), Ok(0));
+        assert_eq!(health.overdue_at(), None);
+        assert_eq!(health.report(at(1_044), &report(49, 0)), Ok(0));
+        assert_eq!(health.overdue_at(), None);
+        let alarm = health.report(at(1_100), &report(49, 55));
+        assert!(!health.is_enough(alarm.unwrap()), "overdue there, but nothing more was sent");
+    }
+
+    #[test]
+    fn the_far_end_knows_that_two_are_missing_before_a_report_of_them_would_be_due() {
+        let mut health = steady();
+        let overdue = health.report(at(984), &report(45, 55)).unwrap_err();
+        assert_eq!(overdue, Useless::Old);
+        let overdue = health.report(at(1_059), &report(46, 55)).unwrap();
+        assert!(health.is_enough(overdue) && overdue == 2, "{overdue}");
+        assert!(!health.is_enough(1));
+    }
+
+    #[test]
+    fn lies_are_told_apart() {
+        let mut health = steady();
+        assert_eq!(health.report(at(1_000), &report(50, 0)), Err(Useless::NeverSent));
+        assert_eq!(health.report(at(1_000), &report(u32::MAX, 0)), Err(Useless::NeverSent));
+        assert_eq!(health.report(at(1_000), &report(40, 0)), Err(Useless::Old));
+        let absurd = Report { highest: 7 << 20, received: 3, held_us: u32::MAX, ..report(48, 0) };
+        assert!(health.report(at(1_000), &absurd).is_ok());
+        assert_eq!(health.loss.loss(), 0.0);
+    }
+
+    #[test]
+    fn a_trial_ends_either_way() {
+        for (lost_of_20, verdict) in [(0, false), (1, true), (3, true)] {
+            let mut trial = Trial::default();
+            for _ in 0..200 {
+                trial.go_on(20, lost_of_20, lost_of_20);
+            }
+            assert_eq!(trial.verdict(), Some(verdict));
+        }
+        let mut trial = Trial::default();
+        trial.go_on(20, 12, 1);
+        assert_eq!(trial.verdict(), None, "a burst is one event");
     }
 }

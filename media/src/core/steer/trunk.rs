@@ -170,8 +170,9 @@ impl Trunk {
         }
     }
 
-    /// Traffic begins: what is known of the paths may be old.
+    /// Traffic begins: what is known of the paths may be old, and of the links nobody wanted to know.
     fn wake(&mut self, now: Time) {
+        self.look_at_links(now);
         for known in self.ways.iter_mut() {
             known.lanes.iter_mut().for_each(|health| health.probed = None);
         }

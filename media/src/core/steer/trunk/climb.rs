@@ -2,8 +2,9 @@
 
 use super::{Moved, Output, PathNumber, Protect, Stage, Time, Trunk, Why};
 use crate::core::steer::{
+    health::Health,
     ladder::{Act, Sign},
-    ways::Need,
+    ways::{Known, Need},
 };
 use std::time::Duration;
 
@@ -47,9 +48,9 @@ impl Trunk {
             |number: PathNumber| self.ways.health(number).is_some_and(|health| health.loss.is_brownout());
         let is_down = self.ways.is_down(lead.path());
         let on_trial = arm.stage == Stage::Confirmed && arm.why == Why::Brownout;
-        let verdict = self.ways.health(lead).filter(|_| on_trial).map(|health| health.verdict());
+        let verdict = self.ways.health(lead).filter(|_| on_trial).map(Health::verdict);
         let heard = proved(lead, arm.since) && !bad(lead) && !is_down;
-        let lanes = self.ways.known(lead.path()).map(|known| known.numbers());
+        let lanes = self.ways.known(lead.path()).map(Known::numbers);
         let lane = lanes.filter(|_| arm.why == Why::Dark && !is_down).into_iter().flatten();
         let lane = lane.into_iter().find(|lane| *lane != lead && proved(*lane, arm.since) && !bad(*lane));
         let other = arm.other.is_some_and(|other| proved(other, arm.other_since));
@@ -74,16 +75,19 @@ impl Trunk {
 
     /// Time passed.
     pub(super) fn look_at_clock(&mut self, now: Time, at: usize) {
-        if self.overdue_at(at).is_some_and(|due| due <= now) {
-            self.climb(now, at, Sign::Missing);
-        }
         if self.arms[at].until.is_some_and(|until| until <= now) {
             self.climb(now, at, Sign::Silent);
         }
+        if self.overdue_at(at).is_some_and(|due| due <= now) {
+            self.climb(now, at, Sign::Missing);
+        }
     }
 
-    /// A link went down, or came up.
+    /// A link went down, or came up, or it matters again.
     pub(super) fn look_at_links(&mut self, now: Time) {
+        if self.busy.is_none() {
+            return;
+        }
         for at in 0..self.copies() {
             if self.arms[at].lead.is_some_and(|lead| self.ways.is_down(lead.path())) {
                 self.climb(now, at, Sign::Down);
@@ -100,8 +104,8 @@ impl Trunk {
         let arm = &self.arms[at];
         self.busy?;
         match arm.stage {
-            Stage::Steady | Stage::Settling | Stage::Moving => self.ways.health(arm.lead?)?.overdue_at(),
-            Stage::Suspect | Stage::Confirmed => None,
+            Stage::Steady | Stage::Settling => self.ways.health(arm.lead?)?.overdue_at(),
+            Stage::Suspect | Stage::Confirmed | Stage::Moving => None,
         }
     }
 

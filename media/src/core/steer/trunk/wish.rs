@@ -64,6 +64,13 @@ impl Trunk {
             std::mem::swap(first, second);
             return;
         }
+        if self.busy.is_none() {
+            // Nothing is on its way, so there is nothing to break.
+            let before = self.arms[at].lead.replace(wish);
+            let is_listed = before.is_some_and(|before| self.ways.lists(before.path()));
+            self.moved(now, at, before, if is_listed { Why::Table } else { Why::Unlisted });
+            return;
+        }
         self.arms[at].calm();
         self.arms[at].other = Some(wish);
         self.climb(now, at, Sign::Wanted);
