@@ -150,7 +150,8 @@ impl Trunk {
         let health = self.ways.health_mut(report.number).ok_or(Useless::Unknown)?;
         let overdue = health.report(now, &report)?;
         let is_enough = health.is_enough(overdue);
-        for at in 0..self.copies() {
+        // At rest nothing is doubted; what the report says is only remembered.
+        for at in 0..self.busy.map_or(0, |_| self.copies()) {
             self.look(now, at, report.number, is_enough);
         }
         Ok(())

@@ -136,7 +136,7 @@ impl Trunk {
     fn doubt(&mut self, now: Time, at: usize) {
         self.counts.suspicions += 1;
         self.begin(now, at, Why::Dark);
-        let patience = self.arms[at].lead.and_then(|lead| self.ways.health(lead)).map(|lead| lead.patience());
+        let patience = self.arms[at].lead.and_then(|lead| self.ways.health(lead)).map(Health::patience);
         let is_copied = self.protect != Protect::Never && self.arms[at].other.is_some();
         let more = if is_copied { PATIENCE_COPIED } else { PATIENCE };
         self.arms[at].until = Some(now + patience.unwrap_or_default() + more);

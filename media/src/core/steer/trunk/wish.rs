@@ -1,7 +1,11 @@
 //! What the router's table wants, and when it gets it.
 
 use super::{Protect, Stage, Table, Time, Trunk, Why};
-use crate::core::steer::{ladder::Sign, names::PathNumber, ways::Need};
+use crate::core::steer::{
+    ladder::Sign,
+    names::PathNumber,
+    ways::{Known, Need},
+};
 use std::time::Duration;
 
 /// How long a path that the table wants may take to answer.
@@ -33,7 +37,7 @@ impl Trunk {
 
     /// The first path, or none any more.
     fn begin_or_end(&mut self, now: Time) {
-        let first = self.ways.first().map(|known| known.number());
+        let first = self.ways.first().map(Known::number);
         for at in 0..self.copies() {
             let before = self.arms[at].lead;
             let lead = match (first, before) {
