@@ -75,7 +75,9 @@ impl Media {
             }
             // Each worker needs a part of them, and a part is at least one pair.
             let ports = u32::from(interface.port_max).saturating_sub(interface.port_min.into()) + 1;
-            if interface.port_min < 1_024 || ports / 8 < u32::try_from(self.worker_count()).unwrap_or(u32::MAX) {
+            if interface.port_min < 1_024
+                || ports / 8 < u32::try_from(self.worker_count()).unwrap_or(u32::MAX)
+            {
                 return unsound("media.interface.port_min", "from 1024, and four pairs a worker at least");
             }
             if interface.listen.is_unspecified() {

@@ -42,10 +42,10 @@ impl Path {
         answered
     }
 
-    /// Ends what has been silent for too long; returns how many calls that were.
-    pub fn sweep(&mut self, turn: &mut Turn<'_>) -> usize {
+    /// Ends what has been silent for too long.
+    pub fn sweep(&mut self, turn: &mut Turn<'_>) {
         self.relay.expire(turn.now);
-        self.close(turn)
+        self.close(turn);
     }
 
     /// The relay, to look at.
@@ -53,16 +53,13 @@ impl Path {
         &mut self.relay
     }
 
-    fn close(&mut self, turn: &mut Turn<'_>) -> usize {
-        let mut silent = 0;
+    fn close(&mut self, turn: &mut Turn<'_>) {
         while let Some(event) = self.relay.poll() {
             match event {
                 Event::Close(socket) => turn.sockets.close(socket),
-                Event::Silent(_) => silent += 1,
-                Event::Latched { .. } | Event::Lapsed(_) => {}
+                Event::Silent(_) | Event::Latched { .. } | Event::Lapsed(_) => {}
             }
         }
-        silent
     }
 }
 

@@ -28,6 +28,24 @@ pub struct Desk {
     settings: Arc<Media>,
 }
 
+/// What is ordered about a call that is there.
+#[derive(Debug, Clone, Copy)]
+enum About {
+    Delete,
+    Query,
+    Curb(Curb, Switch),
+}
+
+impl About {
+    fn order(self, whom: Whom<'_>) -> Order<'_> {
+        match self {
+            Self::Delete => Order::Delete(whom),
+            Self::Query => Order::Query { call_id: whom.call_id },
+            Self::Curb(curb, switch) => Order::Curb(whom, curb, switch),
+        }
+    }
+}
+
 impl Desk {
     /// A desk before these workers; there is at least one.
     #[must_use]
@@ -51,13 +69,11 @@ impl Desk {
     }
 
     /// Ends what has been silent for too long.
-    pub async fn sweep(&self) -> usize {
-        let mut silent = 0;
+    pub async fn sweep(&self) {
         for worker in &*self.workers {
             // A worker that has ended ends the process elsewhere.
-            silent += worker.ask(|path, turn| path.sweep(turn)).await.unwrap_or_default();
+            let _ = worker.ask(Path::sweep).await;
         }
-        silent
     }
 
     async fn propose(&self, proposal: Proposal, offer: bool, load_limit: bool) -> Reply {
@@ -90,7 +106,7 @@ impl Desk {
     }
 
     async fn delete(&self, Delete { call, fatal, delay: _ }: Delete) -> Reply {
-        match self.about(call, |whom| Order::Delete(whom)).await {
+        match self.about(call, About::Delete).await {
             Ok(Answered::Over(report)) => Reply::Report(report::of(&report)),
             Ok(_) => unreachable!("a delete is answered by a report"),
             Err(Reply::Refused(why)) if why == Refusal::NoCall.to_string() => Reply::nothing_deleted(fatal),
@@ -100,7 +116,7 @@ impl Desk {
 
     async fn query(&self, call_id: String) -> Reply {
         let call = Call { call_id, ..Call::default() };
-        match self.about(call, |whom| Order::Query { call_id: whom.call_id }).await {
+        match self.about(call, About::Query).await {
             Ok(Answered::Report(report)) => Reply::Report(report::of(&report)),
             Ok(_) => unreachable!("a query is answered by a report"),
             Err(Reply::Refused(why)) if why == Refusal::NoCall.to_string() => Reply::unknown_call(),
@@ -124,7 +140,7 @@ impl Desk {
         };
         let call = Call { from_tag, to_tag: String::new(), ..gate.call };
         let switch = if gate.closed { Switch::On } else { Switch::Off };
-        match self.about(call, move |whom| Order::Curb(whom, curb, switch)).await {
+        match self.about(call, About::Curb(curb, switch)).await {
             Ok(_) => Reply::done(),
             Err(reply) => reply,
         }
@@ -155,15 +171,11 @@ impl Desk {
     }
 
     /// An order about a call that is there.
-    async fn about(
-        &self,
-        call: Call,
-        order: impl for<'a> FnOnce(Whom<'a>) -> Order<'a> + Send + 'static,
-    ) -> Result<Answered, Reply> {
+    async fn about(&self, call: Call, about: About) -> Result<Answered, Reply> {
         let worker = self.worker(&call.call_id);
         let asked = worker.ask(move |path, turn| {
             let Call { call_id, from_tag, to_tag, branch } = &call;
-            path.order(order(Whom { call_id, from_tag, to_tag, branch }), turn)
+            path.order(about.order(Whom { call_id, from_tag, to_tag, branch }), turn)
         });
         match asked.await {
             Ok(answered) => answered.map_err(|refusal| Reply::Refused(refusal.to_string())),

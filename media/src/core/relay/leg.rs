@@ -36,6 +36,10 @@ pub(super) struct Leg {
 
 /// Where it is.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "most legs are at the edge, and a box would be one more place to look"
+)]
 pub(super) enum Way {
     Edge(Edge),
     Mesh(Mesh),

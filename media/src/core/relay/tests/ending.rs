@@ -6,6 +6,7 @@ use std::time::Duration;
 
 const S: fn(u64) -> Duration = Duration::from_secs;
 
+#[expect(clippy::vec_box, reason = "as the events have them")]
 fn silent(events: Vec<Event>) -> Vec<Box<CallReport>> {
     let silent = |event| match event {
         Event::Silent(report) => Some(report),
