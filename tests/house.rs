@@ -113,7 +113,7 @@ fn every_example_of_a_policy_is_good_and_every_action_has_one() {
 #[test]
 fn every_log_line_of_a_node_is_explained() {
     let rust: Vec<Source> =
-        ["node/src", "proxy/src", "src"].iter().flat_map(|room| files(room, "rs")).collect();
+        ["node/src", "media/src", "proxy/src", "src"].iter().flat_map(|room| files(room, "rs")).collect();
     let lines: BTreeSet<String> = rust.iter().flat_map(|file| log_lines(&file.text)).collect();
     assert!(lines.contains("node runs"), "the scan finds no log lines: {lines:?}");
     let paper = file("docs/operations.md").text;

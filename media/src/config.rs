@@ -1,4 +1,4 @@
-//! `[media]`: the media relay of a node.
+//! `[relay]`: the media relay of a node.
 
 use crate::core::relay::{Pool, Settings};
 use serde::Deserialize;
@@ -7,10 +7,10 @@ use std::{
     time::Duration,
 };
 
-/// `[media]`.
+/// `[relay]`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Media {
+pub struct Relay {
     /// Where rtpengine's control protocol (ng) is spoken, UDP. Whoever reaches it orders calls: keep it to the machine or the
     /// network of the SIP proxies.
     #[serde(default = "defaults::ng_listen")]
@@ -31,7 +31,7 @@ pub struct Media {
     pub interface: Vec<Interface>,
 }
 
-/// One `[[media.interface]]`.
+/// One `[[relay.interface]]`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Interface {
@@ -52,37 +52,37 @@ pub struct Interface {
 /// A key and what is wrong with its value.
 pub type Unsound = (&'static str, String);
 
-impl Media {
+impl Relay {
     /// # Errors
     /// A value that cannot work.
     pub fn check(&self) -> Result<(), Unsound> {
         let unsound = |key, why: &str| Err((key, why.to_owned()));
         if self.interface.is_empty() || self.interface.len() > 16 {
-            return unsound("media.interface", "1 to 16 are possible");
+            return unsound("relay.interface", "1 to 16 are possible");
         }
         if self.workers > 64 {
-            return unsound("media.workers", "0 to 64 are possible");
+            return unsound("relay.workers", "0 to 64 are possible");
         }
         if !(1..=1_000_000).contains(&self.calls_max) {
-            return unsound("media.calls_max", "1 to 1000000 are possible");
+            return unsound("relay.calls_max", "1 to 1000000 are possible");
         }
         if !(1..=86_400).contains(&self.silent_s) || !(1..=86_400).contains(&self.held_s) {
-            return unsound("media.silent_s", "1 to 86400 are possible, and for held_s");
+            return unsound("relay.silent_s", "1 to 86400 are possible, and for held_s");
         }
         for interface in &self.interface {
             if interface.name.is_empty() {
-                return unsound("media.interface.name", "it has none");
+                return unsound("relay.interface.name", "it has none");
             }
             // Each worker needs a part of them, and a part is at least one pair.
             let ports = u32::from(interface.port_max).saturating_sub(interface.port_min.into()) + 1;
             if interface.port_min < 1_024
                 || ports / 8 < u32::try_from(self.worker_count()).unwrap_or(u32::MAX)
             {
-                return unsound("media.interface.port_min", "from 1024, and four pairs a worker at least");
+                return unsound("relay.interface.port_min", "from 1024, and four pairs a worker at least");
             }
             if interface.listen.is_unspecified() {
                 return unsound(
-                    "media.interface.listen",
+                    "relay.interface.listen",
                     "an address that can stand in a description is needed",
                 );
             }

@@ -1,7 +1,7 @@
 //! The media role of a node: workers, and the socket of the ng protocol.
 
 use crate::{
-    config::{Media, Unsound},
+    config::{self, Unsound},
     core::relay::Relay,
     desk::{Desk, NgCounts, serve},
     path::Path,
@@ -25,7 +25,7 @@ pub enum ServiceError {
     #[error("{0}: {1}")]
     Config(&'static str, String),
     /// The address of the ng protocol cannot be bound.
-    #[error("media.ng_listen {address}: {source}")]
+    #[error("relay.ng_listen {address}: {source}")]
     Bind {
         /// The address.
         address: SocketAddr,
@@ -41,15 +41,21 @@ pub enum ServiceError {
 ///
 /// # Errors
 /// The first thing that would keep the relay from starting.
-pub fn check(config: &Media) -> Result<(), ServiceError> {
+pub fn check(config: &config::Relay) -> Result<(), ServiceError> {
     config.check().map_err(|(key, why): Unsound| ServiceError::Config(key, why))
 }
 
-/// Runs the relay until the process is to end.
+/// Runs the relay until the process is to end. Draining, it takes no new calls; where it is all that the node is
+/// (`ends_alone`), the node ends with its last call.
 ///
 /// # Errors
 /// When it cannot start, or one of its parts fails for good.
-pub async fn run(config: Media, clock: Clock, life: Life) -> Result<(), ServiceError> {
+pub async fn run(
+    config: config::Relay,
+    ends_alone: bool,
+    clock: Clock,
+    life: Life,
+) -> Result<(), ServiceError> {
     check(&config)?;
     let address = config.ng_listen;
     let socket = UdpSocket::bind(address).await.map_err(|source| ServiceError::Bind { address, source })?;
@@ -66,13 +72,28 @@ pub async fn run(config: Media, clock: Clock, life: Life) -> Result<(), ServiceE
     let desk = Desk::new(workers, Arc::new(config));
     let counts = Arc::new(NgCounts::default());
     parts.spawn(serve(socket, desk.clone(), clock, counts));
+    let sweeper = desk.clone();
     parts.spawn(async move {
         loop {
             tokio::time::sleep(SWEEP_EVERY).await;
-            desk.sweep().await;
+            sweeper.sweep().await;
         }
     });
     tracing::info!(ng = %address, "media relay runs");
+    let (drainer, mut draining) = (desk.clone(), life.watch());
+    let alone = life.clone();
+    tokio::spawn(async move {
+        reached(&mut draining, Phase::Draining).await;
+        drainer.drain();
+        if !ends_alone {
+            return;
+        }
+        while drainer.calls().await > 0 {
+            tokio::time::sleep(SWEEP_EVERY).await;
+        }
+        tracing::info!("media relay has no calls left");
+        alone.end();
+    });
     let mut ending = life.watch();
     let failed = tokio::select! {
         () = reached(&mut ending, Phase::Ending) => Ok(()),

@@ -1,7 +1,7 @@
 //! A description as it comes and as it goes on: what the relay is told of it, and what the relay says written into it.
 
 use crate::{
-    config::Media,
+    config,
     core::{
         relay::{self, Keys, Learning, Local, Muxing, Remote, Section, Side},
         rtp::{Coding, Format},
@@ -46,7 +46,7 @@ impl Draft {
         description: &Description,
         call: Call,
         wishes: Wishes,
-        settings: &Media,
+        settings: &config::Relay,
     ) -> Result<Self, Refusal> {
         let interface = |place: usize| {
             let name = wishes.interfaces.get(place).map_or("", String::as_str);
@@ -90,7 +90,12 @@ impl Draft {
     }
 
     /// The description that goes on. All lines that need not change keep their bytes and their order.
-    pub(super) fn write(&self, description: &Description, locals: &[Local], settings: &Media) -> Bytes {
+    pub(super) fn write(
+        &self,
+        description: &Description,
+        locals: &[Local],
+        settings: &config::Relay,
+    ) -> Bytes {
         let mut edit = description.edit();
         let shown =
             |address: SocketAddr| self.wishes.media_address.unwrap_or_else(|| settings.shown(address.ip()));

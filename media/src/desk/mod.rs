@@ -6,7 +6,7 @@ mod ng;
 mod report;
 
 use crate::{
-    config::Media,
+    config,
     core::relay::{Answered, Curb, Order, Refusal, Switch, Whom},
     ng::{Call, Command, Delete, Gate, Gated, Party, Proposal, Refusal as Unfit, Reply, Sdp, Statistics},
     path::Path,
@@ -16,7 +16,10 @@ use describe::Draft;
 use ringway_sip::sdp;
 use std::{
     hash::{DefaultHasher, Hash as _, Hasher as _},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 pub use ng::{NgCounts, serve};
@@ -25,7 +28,8 @@ pub use ng::{NgCounts, serve};
 #[derive(Clone)]
 pub struct Desk {
     workers: Arc<[Handle<Path>]>,
-    settings: Arc<Media>,
+    settings: Arc<config::Relay>,
+    draining: Arc<AtomicBool>,
 }
 
 /// What is ordered about a call that is there.
@@ -49,9 +53,9 @@ impl About {
 impl Desk {
     /// A desk before these workers; there is at least one.
     #[must_use]
-    pub fn new(workers: Vec<Handle<Path>>, settings: Arc<Media>) -> Self {
+    pub fn new(workers: Vec<Handle<Path>>, settings: Arc<config::Relay>) -> Self {
         assert!(!workers.is_empty(), "a relay has workers");
-        Self { workers: workers.into(), settings }
+        Self { workers: workers.into(), settings, draining: Arc::default() }
     }
 
     /// Carries out one order of the ng protocol.
@@ -68,6 +72,20 @@ impl Desk {
         }
     }
 
+    /// How many calls there are.
+    pub async fn calls(&self) -> usize {
+        let mut calls = 0;
+        for worker in &*self.workers {
+            calls += worker.ask(|path, turn| path.relay().present(turn.now).calls).await.unwrap_or_default();
+        }
+        calls
+    }
+
+    /// Takes no new calls from now on.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
     /// Ends what has been silent for too long.
     pub async fn sweep(&self) {
         for worker in &*self.workers {
@@ -77,6 +95,10 @@ impl Desk {
     }
 
     async fn propose(&self, proposal: Proposal, offer: bool, load_limit: bool) -> Reply {
+        // A first offer has no to-tag. Its controller asks the next relay.
+        if offer && proposal.call.to_tag.is_empty() && self.draining.load(Ordering::Relaxed) {
+            return Reply::full(load_limit);
+        }
         let description = match sdp::Description::parse(proposal.sdp, &sdp::Limits::default()) {
             Ok(description) => description,
             Err(error) => return Reply::Refused(format!("SDP: {error}")),
