@@ -24,7 +24,8 @@ const LINES_MEDIAN: usize = 220;
 type Keys = BTreeMap<String, BTreeSet<String>>;
 
 /// Where the configuration's structs stand.
-const CONFIG_SOURCES: [&str; 8] = [
+const CONFIG_SOURCES: [&str; 9] = [
+    "media/src/config.rs",
     "node/src/config.rs",
     "node/src/dns/settings.rs",
     "proxy/src/config/admin.rs",
