@@ -1,6 +1,8 @@
 //! How long voice is gone when something breaks, and what it costs that it is not: both ends of a trunk and a modeled
 //! network in virtual time. Delays are measured (AWS, July 2025), everything else is modeled. Every test prints its seed.
 
+#![allow(clippy::unwrap_used, reason = "a world that is set up wrong is a failed test")]
+
 mod link;
 mod outages;
 mod quiet;

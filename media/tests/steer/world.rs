@@ -35,7 +35,7 @@ pub(crate) const OVER_CALIFORNIA: u16 = 2;
 /// Without the mark and the seal: IPv4, UDP, header, kind, hops; then the body of a report.
 const REPORT_BYTES: u64 = 28 + 16 + 16 + 2 + 4 + 19;
 
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
     Speak { call: usize },
     Arrive { number: u16, sequence: u32, packet: Option<(usize, u32)> },
@@ -75,7 +75,6 @@ pub(crate) struct World {
     pub(crate) moves: Vec<Moved>,
     pub(crate) report_bytes: u64,
     pub(crate) alarms: u64,
-    /// The longest list of paths an outage is judged by: the epoch.
     began: Time,
 }
 

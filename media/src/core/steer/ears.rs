@@ -121,3 +121,55 @@ impl Default for Ears {
         Self::new()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: u64) -> Time {
+        Time::from_millis(10_000 + ms)
+    }
+
+    fn all(ears: &mut Ears, now: Time) -> Vec<(PathNumber, PathNumber)> {
+        std::iter::from_fn(|| ears.poll(now)).map(|sent| (sent.report.number, sent.over)).collect()
+    }
+
+    const A: PathNumber = PathNumber(0);
+    const A_LANE: PathNumber = PathNumber(1);
+    const B: PathNumber = PathNumber(8);
+
+    #[test]
+    fn what_is_overdue_is_told_over_another_path_too_and_not_over_another_lane() {
+        let mut ears = Ears::new();
+        for n in 0..10 {
+            ears.arrived(at(u64::from(n) * 20), A, n);
+            assert_eq!(all(&mut ears, at(u64::from(n) * 20)), [(A, A)]);
+        }
+        ears.asked(at(185), B, 0);
+        ears.asked(at(186), A_LANE, 0);
+        assert_eq!(all(&mut ears, at(186)), [(B, B), (A_LANE, A_LANE)]);
+        assert_eq!(all(&mut ears, at(235)), [(A, B), (A, A)]);
+    }
+
+    #[test]
+    fn a_question_on_a_number_in_use_is_answered_both_ways() {
+        let mut ears = Ears::new();
+        ears.asked(at(0), B, 0);
+        ears.arrived(at(0), A, 0);
+        all(&mut ears, at(0));
+        ears.asked(at(10), A, 1);
+        assert_eq!(all(&mut ears, at(10)), [(A, A), (A, B)]);
+        ears.arrived(at(40), A, 2);
+        assert_eq!(all(&mut ears, at(40)), [(A, A), (A, B)], "for a while");
+    }
+
+    #[test]
+    fn the_number_of_numbers_is_bounded() {
+        let mut ears = Ears::new();
+        for n in 0..1_000_u16 {
+            ears.arrived(at(u64::from(n)), PathNumber(n), 0);
+        }
+        assert_eq!((ears.listeners.len(), ears.doubted.len()), (NUMBERS_MAX, NUMBERS_MAX));
+        assert!(ears.listeners.iter().all(|listener| listener.number.0 >= 1_000 - 64));
+    }
+}

@@ -23,10 +23,10 @@ const KEEP: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_millis(80);
 /// An answer that is late by so much, while it was asked for again and again, takes an idle number for dark.
 const DARK_AFTER: Duration = Duration::from_millis(250);
-/// A brownout goes on if so many losses, of bursts each one, are one packet in so many, before so many packets.
-const TRIAL_LOSSES: u32 = 3;
-const TRIAL_SHARE: u32 = 33;
-const TRIAL_PACKETS: u32 = 128;
+/// What a brownout that is suspected is tried for (Wald's sequential test): loss that may be usual against loss that is not…
+const TRIAL_OF: (f64, f64) = (0.01, 0.05);
+/// … and the sums at which it is acquitted and convicted: after 73 packets without a loss, or three losses among 30.
+const TRIAL_ENDS: (f64, f64) = (-3.0, 3.5);
 /// A report on so many packets at once is none.
 const PACKETS_MAX: u32 = 1 << 20;
 
@@ -55,11 +55,10 @@ struct Rtt {
     variation: Duration,
 }
 
-/// What was lost since a brownout was suspected.
+/// What was lost since a brownout was suspected, as evidence.
 #[derive(Debug, Clone, Copy, Default)]
 struct Trial {
-    packets: u32,
-    losses: u32,
+    sum: f64,
 }
 
 /// A report that says nothing.
@@ -197,7 +196,7 @@ impl Health {
         self.rtt = Some(match self.rtt {
             None => Rtt { smoothed: took, variation: took / 8 },
             Some(Rtt { smoothed, variation }) => {
-                let off = if took > smoothed { took - smoothed } else { smoothed - took };
+                let off = took.abs_diff(smoothed);
                 // RFC 6298 §2.3: the variation first, with the mean as it was.
                 Rtt { variation: (variation * 3 + off) / 4, smoothed: (smoothed * 7 + took) / 8 }
             }
@@ -216,21 +215,113 @@ impl Health {
         let lost = packets.saturating_sub(report.received.wrapping_sub(received));
         let gaps = u32::from(report.flags.gaps_since(flags));
         self.account = Some((report.highest, report.received, report.flags));
-        // A gap is seen with the packet after it, so its losses may be settled a report later than it is counted.
-        let bursts = if lost > 0 { gaps.max(1) } else { 0 };
+        // Losses in a row are one event; that overtaking makes gaps without losses is seen to by the least of the two.
+        let bursts = gaps.max(1).min(lost);
         self.loss.update_bursts(now, packets, lost, bursts);
-        if let Some(trial) = &mut self.trial
-            && trial.verdict().is_none()
-        {
-            trial.packets += packets;
-            trial.losses += bursts.min(lost);
+        if let Some(trial) = &mut self.trial {
+            trial.go_on(packets, lost, bursts);
         }
     }
 }
 
 impl Trial {
+    fn go_on(&mut self, packets: u32, lost: u32, bursts: u32) {
+        if self.verdict().is_none() {
+            let (usual, bad) = TRIAL_OF;
+            self.sum += f64::from(bursts) * (bad / usual).ln();
+            self.sum += f64::from(packets - lost) * ((1.0 - bad) / (1.0 - usual)).ln();
+        }
+    }
+
     fn verdict(self) -> Option<bool> {
-        let is_bad = self.losses >= TRIAL_LOSSES && self.losses * TRIAL_SHARE >= self.packets;
-        if is_bad { Some(true) } else { (self.packets >= TRIAL_PACKETS).then_some(false) }
+        let (good, bad) = TRIAL_ENDS;
+        if self.sum >= bad { Some(true) } else { (self.sum <= good).then_some(false) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::names::PathNumber, *};
+
+    fn at(ms: u64) -> Time {
+        Time::from_millis(10_000 + ms)
+    }
+
+    fn report(echo: u32, held_ms: u32) -> Report {
+        let (highest, received) = (echo, echo.wrapping_add(1));
+        Report { number: PathNumber(0), highest, received, echo, held_us: held_ms * 1_000, flags: Flags(0) }
+    }
+
+    /// A call of one second, each packet reported after 64 ms; the last two reports are still on their way.
+    fn steady() -> Health {
+        let mut health = Health::new(at(0));
+        for n in 0..50 {
+            assert_eq!(health.leave(at(u64::from(n) * 20)), n);
+            if n >= 3 {
+                assert_eq!(health.report(at(u64::from(n) * 20 + 4), &report(n - 3, 0)), Ok(0));
+            }
+        }
+        health
+    }
+
+    #[test]
+    fn a_round_trip_is_what_the_echo_took_less_what_it_was_held() {
+        let mut health = Health::new(at(0));
+        health.leave(at(0));
+        assert_eq!(health.report(at(94), &report(0, 30)), Ok(0));
+        assert_eq!(health.rtt(), Some(Duration::from_millis(64)));
+    }
+
+    #[test]
+    fn reports_are_overdue_two_packets_and_a_round_trip_after_the_last_proof() {
+        let health = steady();
+        // Packet 46 is proved; 47 left at 940.
+        assert_eq!(health.overdue_at(), Some(at(940 + 20 + 64 + 10)));
+    }
+
+    #[test]
+    fn one_packet_before_a_pause_is_no_suspicion() {
+        let mut health = steady();
+        assert_eq!(health.report(at(1_024), &report(48, 0)), Ok(0));
+        assert_eq!(health.overdue_at(), None);
+        assert_eq!(health.report(at(1_044), &report(49, 0)), Ok(0));
+        assert_eq!(health.overdue_at(), None);
+        let alarm = health.report(at(1_100), &report(49, 55));
+        assert!(!health.is_enough(alarm.unwrap()), "overdue there, but nothing more was sent");
+    }
+
+    #[test]
+    fn the_far_end_knows_that_two_are_missing_before_a_report_of_them_would_be_due() {
+        let mut health = steady();
+        let overdue = health.report(at(984), &report(45, 55)).unwrap_err();
+        assert_eq!(overdue, Useless::Old);
+        let overdue = health.report(at(1_059), &report(46, 55)).unwrap();
+        assert!(health.is_enough(overdue) && overdue == 2, "{overdue}");
+        assert!(!health.is_enough(1));
+    }
+
+    #[test]
+    fn lies_are_told_apart() {
+        let mut health = steady();
+        assert_eq!(health.report(at(1_000), &report(50, 0)), Err(Useless::NeverSent));
+        assert_eq!(health.report(at(1_000), &report(u32::MAX, 0)), Err(Useless::NeverSent));
+        assert_eq!(health.report(at(1_000), &report(40, 0)), Err(Useless::Old));
+        let absurd = Report { highest: 7 << 20, received: 3, held_us: u32::MAX, ..report(48, 0) };
+        assert!(health.report(at(1_000), &absurd).is_ok());
+        assert_eq!(health.loss.loss(), 0.0);
+    }
+
+    #[test]
+    fn a_trial_ends_either_way() {
+        for (lost_of_20, verdict) in [(0, false), (1, true), (3, true)] {
+            let mut trial = Trial::default();
+            for _ in 0..200 {
+                trial.go_on(20, lost_of_20, lost_of_20);
+            }
+            assert_eq!(trial.verdict(), Some(verdict));
+        }
+        let mut trial = Trial::default();
+        trial.go_on(20, 12, 1);
+        assert_eq!(trial.verdict(), None, "a burst is one event");
     }
 }

@@ -3,25 +3,22 @@
 /// Where on the ladder an arm of a trunk stands.
 ///
 /// ```text
-///                      heard (false alarm), or heard good again
-///        ┌────────────────────────┬──────────────────────────┐
-///        ▼          missing       │        silent            │
-///   ┌────────┐ ─────────────▶ ┌─────────┐ ───────▶ ┌───────────┐ ◀─┐ silent: another
-///   │ Steady │                │ Suspect │          │ Confirmed │ ──┘ to be tried
-///   └────────┘ ◀──┐           └─────────┘          └───────────┘
-///     │    │      │ heard            ▲ missing,         ▲ │ a lane answers: it,
-///     │    │      │ on the new       │ silent           │ │ else another path that answers
-///     │    │      │                  │                  │ ▼
-///     │    │      │               ┌──────────┐ brownout │
-///     │    │      └────────────── │ Settling │ ─────────┤
-///     │    │                      └──────────┘ down     │
-///     │    │ brownout, down              ▲ answers      │
-///     │    └─────────────────────────────┼──────────────┤
-///     │ wanted            ┌────────┐     │              │
-///     └─────────────────▶ │ Moving │ ────┘   brownout,  │
-///       (from anywhere)   └────────┘ ────────────────── ┘
-///                          │     │ down
-///            silent: Steady ◀┘     └▶ missing: Suspect
+///          heard: a false alarm           heard, and good again
+///        ┌────────────────────────┬─────────────────────────┐
+///        ▼          missing       │         silent          │
+///   ┌────────┐ ─────────────▶ ┌─────────┐ ───────▶ ┌───────────┐ ──┐ silent: another
+///   │ Steady │                │ Suspect │          │ Confirmed │ ◀─┘ is tried
+///   └────────┘ ◀─────────┐    └─────────┘          └───────────┘
+///     │  ▲  │    heard:  │         ▲ missing,         ▲   │ a lane answers: it is taken,
+///     │  │  │  it carries│         │ silent           │   │ or another path that answers
+///     │  │  │            │    ┌──────────┐ ◀──────────┼───┘
+///     │  │  │            └─── │ Settling │ ───────────┤ brownout, down
+///     │  │  │                 └──────────┘            │ (from Suspect, too)
+///     │  │  └──────────────────────┼──────────────────┘
+///     │  │ silent            ┌────────┐
+///     │  └────────────────── │ Moving │ answers: Settling
+///     └────────────────────▶ └────────┘
+///       wanted (from anywhere)
 /// ```
 /// Duplicates flow in every stage but Steady, as far as the policy allows them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -88,39 +85,36 @@ impl Stage {
     /// The next stage, and what is done on the way.
     pub(super) fn after(self, sign: Sign) -> (Stage, Act) {
         match (self, sign) {
-            (Stage::Steady, Sign::Missing) => (Stage::Suspect, Act::Doubt),
             (Stage::Steady, Sign::Heard | Sign::Lane | Sign::Other | Sign::Silent) => {
                 (Stage::Steady, Act::Stay)
             }
-
             (Stage::Suspect, Sign::Missing | Sign::Other) => (Stage::Suspect, Act::Stay),
-            (Stage::Suspect, Sign::Lane) => (Stage::Suspect, Act::Note),
-            (Stage::Suspect | Stage::Confirmed, Sign::Heard) => (Stage::Steady, Act::Calm),
-
             (Stage::Confirmed, Sign::Missing | Sign::Brownout | Sign::Down) => (Stage::Confirmed, Act::Stay),
-            (Stage::Confirmed, Sign::Lane) => (Stage::Settling, Act::TakeLane),
-            (Stage::Confirmed | Stage::Moving, Sign::Other) => (Stage::Settling, Act::TakeOther),
-            (Stage::Confirmed, Sign::Silent) => (Stage::Confirmed, Act::Rotate),
-
-            (Stage::Settling, Sign::Heard) => (Stage::Steady, Act::Calm),
             (Stage::Settling, Sign::Lane | Sign::Other) => (Stage::Settling, Act::Stay),
-            (Stage::Settling, Sign::Silent) | (Stage::Settling | Stage::Moving, Sign::Missing) => {
-                (Stage::Suspect, Act::Doubt)
+            // Whatever is wrong with the old place, the new one is already being tried, and copies go there.
+            (Stage::Moving, Sign::Missing | Sign::Brownout | Sign::Down | Sign::Heard | Sign::Lane) => {
+                (Stage::Moving, Act::Stay)
             }
 
-            (Stage::Moving, Sign::Heard | Sign::Lane) => (Stage::Moving, Act::Stay),
-            (Stage::Moving, Sign::Silent) => (Stage::Steady, Act::Forgo),
-
+            // What a new place carries has to be shown, or it is as doubtful as the old one.
+            (Stage::Steady | Stage::Settling, Sign::Missing) | (Stage::Settling, Sign::Silent) => {
+                (Stage::Suspect, Act::Doubt)
+            }
+            (Stage::Suspect, Sign::Lane) => (Stage::Suspect, Act::Note),
             (Stage::Suspect, Sign::Silent)
-            | (
-                Stage::Steady | Stage::Suspect | Stage::Settling | Stage::Moving,
-                Sign::Brownout | Sign::Down,
-            ) => (Stage::Confirmed, Act::Seek),
+            | (Stage::Steady | Stage::Suspect | Stage::Settling, Sign::Brownout | Sign::Down) => {
+                (Stage::Confirmed, Act::Seek)
+            }
+            (Stage::Confirmed, Sign::Silent) => (Stage::Confirmed, Act::Rotate),
+            (Stage::Confirmed, Sign::Lane) => (Stage::Settling, Act::TakeLane),
+            (Stage::Confirmed | Stage::Moving, Sign::Other) => (Stage::Settling, Act::TakeOther),
+            (Stage::Suspect | Stage::Confirmed | Stage::Settling, Sign::Heard) => (Stage::Steady, Act::Calm),
 
             (
                 Stage::Steady | Stage::Suspect | Stage::Confirmed | Stage::Settling | Stage::Moving,
                 Sign::Wanted,
             ) => (Stage::Moving, Act::Try),
+            (Stage::Moving, Sign::Silent) => (Stage::Steady, Act::Forgo),
         }
     }
 }
@@ -139,9 +133,9 @@ mod tests {
 
     /// Every pair. A row a sign, a column a stage, in the order above.
     const TABLE: [[(Stage, Act); 5]; 8] = [
-        [(Suspect, Doubt), (Suspect, Stay), (Confirmed, Stay), (Suspect, Doubt), (Suspect, Doubt)],
-        [(Confirmed, Seek), (Confirmed, Seek), (Confirmed, Stay), (Confirmed, Seek), (Confirmed, Seek)],
-        [(Confirmed, Seek), (Confirmed, Seek), (Confirmed, Stay), (Confirmed, Seek), (Confirmed, Seek)],
+        [(Suspect, Doubt), (Suspect, Stay), (Confirmed, Stay), (Suspect, Doubt), (Moving, Stay)],
+        [(Confirmed, Seek), (Confirmed, Seek), (Confirmed, Stay), (Confirmed, Seek), (Moving, Stay)],
+        [(Confirmed, Seek), (Confirmed, Seek), (Confirmed, Stay), (Confirmed, Seek), (Moving, Stay)],
         [(Steady, Stay), (Steady, Calm), (Steady, Calm), (Steady, Calm), (Moving, Stay)],
         [(Steady, Stay), (Suspect, Note), (Settling, TakeLane), (Settling, Stay), (Moving, Stay)],
         [(Steady, Stay), (Suspect, Stay), (Settling, TakeOther), (Settling, Stay), (Settling, TakeOther)],

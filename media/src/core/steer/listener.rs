@@ -35,6 +35,7 @@ pub(super) struct Listener {
     settled: u32,
     received_settled: u32,
     received_later: u32,
+    gaps_settled: u8,
     gaps: u8,
     echo: u32,
     pub(super) heard: Time,
@@ -58,6 +59,7 @@ impl Listener {
             settled: before,
             received_settled: 0,
             received_later: 0,
+            gaps_settled: 0,
             gaps: 0,
             echo: before,
             heard: now,
@@ -76,7 +78,7 @@ impl Listener {
         // What comes after a pause says nothing of the pace.
         if let Some(before) = self.carried.filter(|_| self.alarms == 0) {
             let gap = now.since(before);
-            let off = if gap > self.pace { gap - self.pace } else { self.pace - gap };
+            let off = gap.abs_diff(self.pace);
             self.longest = self.longest.max(gap.min(PACE.1));
             self.pace = (self.pace * 15 + gap.min(PACE.1)) / 16;
             // Of many calls at once the packets come in clusters: what lies in them is no jitter.
@@ -112,10 +114,10 @@ impl Listener {
             received: self.received_settled,
             echo: self.echo,
             held_us: u32::try_from(now.since(self.heard).as_micros()).unwrap_or(u32::MAX),
-            flags: Flags::new(overdue, self.gaps),
+            flags: Flags::new(overdue, self.gaps_settled),
         };
         if now.since(self.said) >= REPORT_EVERY / 2 {
-            self.settled = self.highest;
+            (self.settled, self.gaps_settled) = (self.highest, self.gaps);
             self.received_settled = self.received_settled.wrapping_add(self.received_later);
             self.received_later = 0;
             self.longest -= self.longest / FORGET;
@@ -134,7 +136,12 @@ impl Listener {
     fn count(&mut self, now: Time, sequence: u32) {
         let ahead = sequence.wrapping_sub(self.highest).cast_signed();
         if ahead < -RESTART {
-            *self = Self { gaps: self.gaps, carried: self.carried, ..Self::new(now, self.number, sequence) };
+            *self = Self {
+                gaps: self.gaps,
+                gaps_settled: self.gaps_settled,
+                carried: self.carried,
+                ..Self::new(now, self.number, sequence)
+            };
             return self.count(now, sequence);
         }
         if ahead > 1 {
@@ -157,5 +164,92 @@ impl Listener {
         let slack = (self.jitter * 4).clamp(SLACK.0, SLACK.1);
         let first = (self.pace * 2).max(self.longest) + slack;
         self.heard + first + REPORT_EVERY * ((1 << self.alarms) - 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NUMBER: PathNumber = PathNumber(3);
+
+    fn at(ms: u64) -> Time {
+        Time::from_millis(10_000 + ms)
+    }
+
+    /// Packets at these times, in ms; the last report made until `end`.
+    fn hear(packets: impl IntoIterator<Item = (u64, u32)>, end: u64) -> (Listener, Vec<(u64, Report)>) {
+        let mut listener = Listener::new(at(0), NUMBER, 0);
+        let mut packets = packets.into_iter().peekable();
+        let mut reports = Vec::new();
+        for ms in 0..=end {
+            while let Some((_, sequence)) = packets.next_if(|(due, _)| *due == ms) {
+                listener.arrived(at(ms), sequence);
+            }
+            while let Some(report) = listener.poll(at(ms)) {
+                reports.push((ms, report));
+            }
+        }
+        (listener, reports)
+    }
+
+    #[test]
+    fn a_report_goes_with_every_packet_of_one_call_and_every_20_ms_for_many() {
+        let (_, one) = hear((0..50).map(|n| (u64::from(n) * 20, n)), 990);
+        let (_, many) = hear((0..990).map(|n| (u64::from(n), n)), 989);
+        assert_eq!((one.len(), many.len()), (50, 50));
+        let (_, last) = one[49];
+        assert_eq!((last.echo, last.highest, last.received, last.held_us), (49, 48, 49, 0));
+    }
+
+    #[test]
+    fn what_comes_a_little_late_is_not_lost_and_a_burst_is_one_gap() {
+        let late = (0..100_u32).map(|n| (u64::from(n) * 5 + if n % 10 == 3 { 12 } else { 0 }, n));
+        let mut late: Vec<_> = late.collect();
+        late.sort_unstable();
+        let (_, reports) = hear(late, 600);
+        assert!(reports.iter().all(|(_, report)| report.received == report.highest.wrapping_add(1)));
+        let burst = (0..100).filter(|n| !(40..48).contains(n)).map(|n| (u64::from(n) * 5, n));
+        let (_, reports) = hear(burst, 490);
+        let (first, last) = (reports[0].1, reports[reports.len() - 1].1);
+        let lost = last.highest.wrapping_sub(first.highest) - last.received.wrapping_sub(first.received);
+        assert_eq!((lost, last.flags.gaps_since(first.flags)), (8, 1));
+    }
+
+    #[test]
+    fn two_missing_packets_are_said_at_once_then_twice_again_then_no_more() {
+        let (listener, reports) = hear((0..50).map(|n| (u64::from(n) * 20, n)), 3_000);
+        let alarms: Vec<u64> =
+            reports.iter().filter(|(_, report)| report.flags.overdue()).map(|(ms, _)| ms - 980).collect();
+        assert_eq!(alarms, [52, 72, 112]);
+        assert_eq!(listener.deadline(), None);
+        let (_, one_lost) = hear((0..50).filter(|n| n % 7 > 0).map(|n| (u64::from(n) * 20, n)), 980);
+        assert!(one_lost.iter().all(|(_, report)| !report.flags.overdue()));
+    }
+
+    #[test]
+    fn calls_that_all_speak_at_once_are_no_alarm() {
+        let (_, reports) = hear((0..1_000).map(|n| (u64::from(n / 10) * 20, n)), 1_999);
+        assert!(reports.iter().all(|(_, report)| !report.flags.overdue()));
+    }
+
+    #[test]
+    fn a_probe_is_answered_at_once_and_expects_no_other() {
+        let mut listener = Listener::new(at(0), NUMBER, 7);
+        listener.asked(at(0), 7);
+        assert_eq!(listener.poll(at(0)).map(|report| report.echo), Some(7));
+        assert_eq!(listener.deadline(), None);
+    }
+
+    #[test]
+    fn a_sender_that_begins_anew_is_followed() {
+        let mut listener = Listener::new(at(0), NUMBER, 70_000);
+        listener.arrived(at(0), 70_000);
+        listener.arrived(at(20), 0);
+        listener.arrived(at(40), 1);
+        listener.poll(at(40));
+        listener.arrived(at(60), 2);
+        let report = listener.poll(at(60)).unwrap();
+        assert_eq!((report.echo, report.highest, report.received), (2, 1, 2));
     }
 }

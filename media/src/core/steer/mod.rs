@@ -29,3 +29,6 @@ pub use ladder::Stage;
 pub use names::{Flags, PathId, PathNumber, Report};
 pub use table::{Reaction, Table, Way};
 pub use trunk::Trunk;
+
+#[cfg(test)]
+mod tests;

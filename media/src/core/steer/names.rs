@@ -2,6 +2,7 @@
 
 use super::super::Lane;
 use ringway_router::LANES_MAX;
+use std::fmt;
 
 /// A path of a trunk. The caller numbers paths, knows their relays, and never gives a number to other relays while the
 /// trunk lives.
@@ -9,8 +10,8 @@ use ringway_router::LANES_MAX;
 pub struct PathId(u16);
 
 /// A path and a lane on it, as one number in the frame. Each is counted for itself, so that a dark lane spoils no other's
-/// account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// account. Prints as path, dot, lane.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PathNumber(pub u16);
 
 /// What the egress says of one path number: the body of a report frame.
@@ -30,8 +31,8 @@ pub struct Report {
     pub flags: Flags,
 }
 
-/// The last byte of a report: bit 0 says that packets are overdue; the upper six bits count the gaps in the sequence,
-/// modulo 64. Losses in a row are one event, and a link that loses in bursts is not taken for one that loses everywhere.
+/// The last byte of a report: bit 0 says that packets are overdue; the upper six bits count the gaps in the sequence
+/// up to `highest`, modulo 64. Losses in a row are one event, and a link that loses in bursts is not taken for one that loses everywhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Flags(pub u8);
 
@@ -73,6 +74,18 @@ impl PathNumber {
     #[must_use]
     pub const fn lane(self) -> Lane {
         Lane((self.0 & ((1 << LANE_BITS) - 1)).to_le_bytes()[0])
+    }
+}
+
+impl fmt::Display for PathNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.path().0, self.lane().0)
+    }
+}
+
+impl fmt::Debug for PathNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -150,7 +150,8 @@ impl Trunk {
         let health = self.ways.health_mut(report.number).ok_or(Useless::Unknown)?;
         let overdue = health.report(now, &report)?;
         let is_enough = health.is_enough(overdue);
-        for at in 0..self.copies() {
+        // At rest nothing is doubted; what the report says is only remembered.
+        for at in 0..self.busy.map_or(0, |_| self.copies()) {
             self.look(now, at, report.number, is_enough);
         }
         Ok(())
@@ -170,8 +171,9 @@ impl Trunk {
         }
     }
 
-    /// Traffic begins: what is known of the paths may be old.
+    /// Traffic begins: what is known of the paths may be old, and of the links nobody wanted to know.
     fn wake(&mut self, now: Time) {
+        self.look_at_links(now);
         for known in self.ways.iter_mut() {
             known.lanes.iter_mut().for_each(|health| health.probed = None);
         }

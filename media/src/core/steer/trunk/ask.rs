@@ -1,6 +1,7 @@
 //! Probes: so that what may be needed is known to answer before it is needed, and what is doubted is asked at once.
 
 use super::{Output, PathNumber, Stage, Time, Trunk};
+use crate::core::steer::ways::Known;
 use std::time::Duration;
 
 /// In a stage of doubt each place that matters is asked so often.
@@ -18,7 +19,7 @@ impl Trunk {
             // What carries packets answers for them; while it is doubted, a probe says so to the far end.
             let lanes = matches!(stage, Stage::Suspect | Stage::Confirmed);
             let lanes = lead.filter(|_| lanes).and_then(|lead| self.ways.known(lead.path()));
-            let lanes = lanes.map(|known| known.numbers());
+            let lanes = lanes.map(Known::numbers);
             for number in
                 lanes.into_iter().flatten().chain(other).chain(lead.filter(|_| stage == Stage::Settling))
             {
@@ -26,7 +27,7 @@ impl Trunk {
             }
         }
         for way in 0..self.ways.iter().count() {
-            let Some(numbers) = self.ways.iter().nth(way).map(|known| known.numbers()) else { continue };
+            let Some(numbers) = self.ways.iter().nth(way).map(Known::numbers) else { continue };
             for number in numbers {
                 if self.question_at(number).is_some_and(|due| due <= now) {
                     self.probe(now, number);
@@ -37,7 +38,7 @@ impl Trunk {
 
     /// When some number is to be asked next.
     pub(super) fn next_question(&self) -> Option<Time> {
-        self.ways.iter().flat_map(|known| known.numbers()).filter_map(|number| self.question_at(number)).min()
+        self.ways.iter().flat_map(Known::numbers).filter_map(|number| self.question_at(number)).min()
     }
 
     /// When a number is to be asked, as long as nothing presses: all lanes of what is in use, one of everything else, and the

@@ -2,15 +2,18 @@
 
 use super::{Moved, Output, PathNumber, Protect, Stage, Time, Trunk, Why};
 use crate::core::steer::{
+    health::Health,
     ladder::{Act, Sign},
-    ways::Need,
+    ways::{Known, Need},
 };
 use std::time::Duration;
 
-/// What the suspect may take longer to answer than its round trip, and the moment that it has left when another lane
-/// answered first.
+/// What the suspect may take longer to answer than its round trip: while copies go over another path there is time to see
+/// whether it was a spell of losses, otherwise not.
 const PATIENCE: Duration = Duration::from_millis(40);
-const MOMENT: Duration = Duration::from_millis(20);
+const PATIENCE_COPIED: Duration = Duration::from_millis(100);
+/// What it has left when another lane answered first.
+const MOMENT: Duration = Duration::from_millis(40);
 /// How long a new place may take to show that it carries.
 const SETTLING_MAX: Duration = Duration::from_millis(500);
 /// Between two looks for somewhere better, when there is nothing.
@@ -45,9 +48,9 @@ impl Trunk {
             |number: PathNumber| self.ways.health(number).is_some_and(|health| health.loss.is_brownout());
         let is_down = self.ways.is_down(lead.path());
         let on_trial = arm.stage == Stage::Confirmed && arm.why == Why::Brownout;
-        let verdict = self.ways.health(lead).filter(|_| on_trial).map(|health| health.verdict());
+        let verdict = self.ways.health(lead).filter(|_| on_trial).map(Health::verdict);
         let heard = proved(lead, arm.since) && !bad(lead) && !is_down;
-        let lanes = self.ways.known(lead.path()).map(|known| known.numbers());
+        let lanes = self.ways.known(lead.path()).map(Known::numbers);
         let lane = lanes.filter(|_| arm.why == Why::Dark && !is_down).into_iter().flatten();
         let lane = lane.into_iter().find(|lane| *lane != lead && proved(*lane, arm.since) && !bad(*lane));
         let other = arm.other.is_some_and(|other| proved(other, arm.other_since));
@@ -72,16 +75,19 @@ impl Trunk {
 
     /// Time passed.
     pub(super) fn look_at_clock(&mut self, now: Time, at: usize) {
-        if self.overdue_at(at).is_some_and(|due| due <= now) {
-            self.climb(now, at, Sign::Missing);
-        }
         if self.arms[at].until.is_some_and(|until| until <= now) {
             self.climb(now, at, Sign::Silent);
         }
+        if self.overdue_at(at).is_some_and(|due| due <= now) {
+            self.climb(now, at, Sign::Missing);
+        }
     }
 
-    /// A link went down, or came up.
+    /// A link went down, or came up, or it matters again.
     pub(super) fn look_at_links(&mut self, now: Time) {
+        if self.busy.is_none() {
+            return;
+        }
         for at in 0..self.copies() {
             if self.arms[at].lead.is_some_and(|lead| self.ways.is_down(lead.path())) {
                 self.climb(now, at, Sign::Down);
@@ -98,8 +104,8 @@ impl Trunk {
         let arm = &self.arms[at];
         self.busy?;
         match arm.stage {
-            Stage::Steady | Stage::Settling | Stage::Moving => self.ways.health(arm.lead?)?.overdue_at(),
-            Stage::Suspect | Stage::Confirmed => None,
+            Stage::Steady | Stage::Settling => self.ways.health(arm.lead?)?.overdue_at(),
+            Stage::Suspect | Stage::Confirmed | Stage::Moving => None,
         }
     }
 
@@ -130,8 +136,10 @@ impl Trunk {
     fn doubt(&mut self, now: Time, at: usize) {
         self.counts.suspicions += 1;
         self.begin(now, at, Why::Dark);
-        let patience = self.arms[at].lead.and_then(|lead| self.ways.health(lead)).map(|lead| lead.patience());
-        self.arms[at].until = Some(now + patience.unwrap_or_default() + PATIENCE);
+        let patience = self.arms[at].lead.and_then(|lead| self.ways.health(lead)).map(Health::patience);
+        let is_copied = self.protect != Protect::Never && self.arms[at].other.is_some();
+        let more = if is_copied { PATIENCE_COPIED } else { PATIENCE };
+        self.arms[at].until = Some(now + patience.unwrap_or_default() + more);
     }
 
     fn seek(&mut self, now: Time, at: usize, before: Stage, sign: Sign) {

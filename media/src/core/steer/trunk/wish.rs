@@ -1,7 +1,11 @@
 //! What the router's table wants, and when it gets it.
 
 use super::{Protect, Stage, Table, Time, Trunk, Why};
-use crate::core::steer::{ladder::Sign, names::PathNumber, ways::Need};
+use crate::core::steer::{
+    ladder::Sign,
+    names::PathNumber,
+    ways::{Known, Need},
+};
 use std::time::Duration;
 
 /// How long a path that the table wants may take to answer.
@@ -33,7 +37,7 @@ impl Trunk {
 
     /// The first path, or none any more.
     fn begin_or_end(&mut self, now: Time) {
-        let first = self.ways.first().map(|known| known.number());
+        let first = self.ways.first().map(Known::number);
         for at in 0..self.copies() {
             let before = self.arms[at].lead;
             let lead = match (first, before) {
@@ -62,6 +66,13 @@ impl Trunk {
         if exchanged && first.stage == Stage::Steady && second.stage == Stage::Steady {
             // Both paths are in use already, and nobody is left behind.
             std::mem::swap(first, second);
+            return;
+        }
+        if self.busy.is_none() {
+            // Nothing is on its way, so there is nothing to break.
+            let before = self.arms[at].lead.replace(wish);
+            let is_listed = before.is_some_and(|before| self.ways.lists(before.path()));
+            self.moved(now, at, before, if is_listed { Why::Table } else { Why::Unlisted });
             return;
         }
         self.arms[at].calm();
