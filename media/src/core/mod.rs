@@ -2,6 +2,7 @@
 //! through an [`Outbox`].
 
 mod ids;
+pub mod mesh;
 mod outbox;
 pub mod relay;
 pub mod rtp;

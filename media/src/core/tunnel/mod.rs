@@ -18,7 +18,7 @@ mod roster;
 mod seal;
 mod table;
 mod transit;
-mod window;
+pub(in crate::core) mod window;
 
 pub use count::{Received, Sent};
 pub use frame::{Body, Frame, HEADER_BYTES, HOPS_MAX, Header, Hops, PAYLOAD_MAX, Place, TAG_BYTES};
@@ -27,6 +27,7 @@ pub use open::{Opened, Opener};
 pub use refusal::{Refusal, Refusals};
 pub use roster::{PEERS_MAX, Peer, PeerError, ReceivingKey, RefusedPeer, WORKERS_MAX, relay_id};
 pub use seal::{Hop, Sealer};
+pub(in crate::core) use table::Spread;
 pub use table::{Slot, Table};
 pub use transit::forward;
 

@@ -1,7 +1,7 @@
 //! What a worker knows of the other relays: addresses and keys, ready to be used. Made by [`super::Keys`], never changed.
 
 use super::derive::FrameKey;
-use crate::core::RelayId;
+use crate::core::{RelayId, StreamId};
 use ringway_router::{NodeName, Region};
 use std::{
     collections::HashMap,
@@ -37,7 +37,7 @@ pub struct Slot {
     /// One a worker.
     pub ports: Vec<u16>,
     /// Another sender key has another number: its counters begin anew.
-    pub(super) generation: u64,
+    pub(in crate::core) generation: u64,
     /// For frames to it: the newest of its keys.
     pub(super) sealing: Option<(u8, Arc<FrameKey>)>,
     /// For frames from it: by our keys, the oldest first.
@@ -68,6 +68,11 @@ impl Table {
         self.place(id).map(|(_, slot)| slot)
     }
 
+    /// Any relay that is known, though it may have vanished.
+    pub(in crate::core) fn known(&self) -> impl Iterator<Item = &Slot> {
+        self.slots.iter().flatten()
+    }
+
     /// A relay that lives, and its place.
     pub(super) fn place(&self, id: RelayId) -> Option<(usize, &Slot)> {
         let place = *self.places.get(&id)?;
@@ -83,6 +88,21 @@ impl Slot {
         Some(SocketAddr::new(self.address, *self.ports.get(usize::from(port))?))
     }
 
+    /// The port where a stream comes in that this relay numbered. The low bits of the number say which worker it belongs to:
+    /// as many bits as its workers need.
+    #[must_use]
+    pub fn port_of(&self, stream: StreamId) -> Option<u8> {
+        let mask = self.ports.len().next_power_of_two() - 1;
+        let port = u8::try_from(usize::try_from(stream.0).ok()? & mask).ok()?;
+        (usize::from(port) < self.ports.len()).then_some(port)
+    }
+
+    /// Whether frames can be sealed for it: it said a receiving key.
+    #[must_use]
+    pub fn is_reachable(&self) -> bool {
+        self.live && self.sealing.is_some()
+    }
+
     /// The key of ours with this id, for frames from it.
     pub(super) fn opening(&self, id: u8) -> Option<&FrameKey> {
         // From the newest on: that is the one in use.
@@ -92,7 +112,7 @@ impl Slot {
 
 /// Relay numbers are hashes already, and only the roster puts them in. They need spreading over the word, no more.
 #[derive(Default)]
-struct Spread(u64);
+pub(in crate::core) struct Spread(u64);
 
 impl Hasher for Spread {
     fn finish(&self) -> u64 {

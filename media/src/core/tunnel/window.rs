@@ -2,12 +2,12 @@
 //! came.
 
 /// How far behind the newest a counter may come and still be told from a replay.
-pub(super) const WIDTH: u64 = 1_024;
+pub(in crate::core) const WIDTH: u64 = 1_024;
 const WORDS: usize = 16;
 
 /// See the module.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Window {
+pub(in crate::core) struct Window {
     /// One more than the newest; 0: nothing was seen.
     end: u64,
     /// Bit `counter % WIDTH`, for `end - WIDTH <= counter < end`.
@@ -16,7 +16,7 @@ pub(super) struct Window {
 
 /// What the window says of a counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Look {
+pub(in crate::core) enum Look {
     Fresh,
     Seen,
     /// Too far behind to tell.
@@ -32,10 +32,10 @@ pub(super) struct Missing {
 }
 
 impl Window {
-    pub(super) const EMPTY: Self = Self { end: 0, bits: [0; WORDS] };
+    pub(in crate::core) const EMPTY: Self = Self { end: 0, bits: [0; WORDS] };
 
     /// One more than the newest that was seen.
-    pub(super) fn end(&self) -> u64 {
+    pub(in crate::core) fn end(&self) -> u64 {
         self.end
     }
 
@@ -45,7 +45,7 @@ impl Window {
     }
 
     /// Whether a counter may be taken. The last number of all is never sent.
-    pub(super) fn look(&self, counter: u64) -> Look {
+    pub(in crate::core) fn look(&self, counter: u64) -> Look {
         if counter >= self.end {
             return if counter == u64::MAX { Look::Behind } else { Look::Fresh };
         }
@@ -57,7 +57,7 @@ impl Window {
     }
 
     /// Takes in a counter that is fresh.
-    pub(super) fn set(&mut self, counter: u64) {
+    pub(in crate::core) fn set(&mut self, counter: u64) {
         if counter >= self.end {
             self.clear(self.end, counter + 1);
             self.end = counter + 1;
