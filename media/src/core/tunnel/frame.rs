@@ -74,7 +74,7 @@ impl Header {
 
     /// On the wire.
     #[must_use]
-    pub fn print(&self) -> [u8; HEADER_BYTES] {
+    pub fn write(&self) -> [u8; HEADER_BYTES] {
         let mut head = [VERSION, self.key, self.lane, self.port, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         head[4..8].copy_from_slice(&self.sender.0.to_be_bytes());
         head[8..].copy_from_slice(&self.counter.to_be_bytes());
@@ -257,7 +257,7 @@ impl<'a> Frame<'a> {
 
     /// Into the front of a buffer; how many bytes it took. `None`: there is not room for it.
     #[must_use]
-    pub fn print(&self, out: &mut [u8]) -> Option<usize> {
+    pub fn write(&self, out: &mut [u8]) -> Option<usize> {
         let mut out = Pen { out, at: 0 };
         let kind = match self.body {
             Body::Rtp(..) => RTP,
