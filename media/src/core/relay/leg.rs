@@ -36,6 +36,10 @@ pub(super) struct Leg {
 
 /// Where it is.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a leg has a box of its own; a second one would be one more look a packet"
+)]
 pub(super) enum Way {
     Edge(Edge),
     Mesh(Mesh),
