@@ -212,24 +212,22 @@ fn next(state: State, input: Input) -> (State, Act) {
         (State::Unsaid | State::Said, Input::SaidAgain | Input::SaidSource | Input::SaidOther) => {
             (State::Said, Keep)
         }
-        (State::Unsaid, Input::FromSaid | Input::FromSource | Input::FromOther) => (State::Early, Learn),
-        (State::Unsaid, Input::Release) => (State::Unsaid, Keep),
-
         // Whoever came first, before anybody was named, proves nothing once somebody is.
-        (State::Early, Input::SaidAgain | Input::SaidOther) => (State::Said, Forget),
+        (State::Early, Input::SaidAgain | Input::SaidOther)
+        | (State::Said | State::Learned | State::Held, Input::Release) => (State::Said, Forget),
+        (State::Learned | State::Held, Input::SaidOther) => (State::Said, Replace),
         (State::Early | State::Learned | State::Held, Input::SaidSource) => (State::Held, Keep),
-        (State::Early, Input::FromSaid | Input::FromSource) => (State::Early, Keep),
-        (State::Early | State::Learned | State::Held, Input::FromOther) => (state, Refuse),
-        (State::Early, Input::Release) => (State::Unsaid, Forget),
 
+        (State::Unsaid, Input::FromSaid | Input::FromSource | Input::FromOther) => (State::Early, Learn),
         (State::Said | State::Learned, Input::FromSaid) => (State::Held, Learn),
         (State::Said, Input::FromSource | Input::FromOther) => (State::Learned, Learn),
-        (State::Said, Input::Release) => (State::Said, Forget),
+        (State::Early | State::Learned | State::Held, Input::FromOther) => (state, Refuse),
 
-        (State::Learned | State::Held, Input::SaidAgain | Input::FromSource) => (state, Keep),
-        (State::Learned | State::Held, Input::SaidOther) => (State::Said, Replace),
-        (State::Learned | State::Held, Input::Release) => (State::Said, Forget),
-        (State::Held, Input::FromSaid) => (State::Held, Keep),
+        (State::Early, Input::Release) => (State::Unsaid, Forget),
+        (State::Unsaid, Input::Release)
+        | (State::Early | State::Held, Input::FromSaid)
+        | (State::Early | State::Learned | State::Held, Input::FromSource)
+        | (State::Learned | State::Held, Input::SaidAgain) => (state, Keep),
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) struct Leg {
 #[derive(Debug)]
 #[expect(
     clippy::large_enum_variant,
-    reason = "most legs are at the edge, and a box would be one more place to look"
+    reason = "a leg has a box of its own; a second one would be one more look a packet"
 )]
 pub(super) enum Way {
     Edge(Edge),

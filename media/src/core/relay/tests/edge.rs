@@ -1,6 +1,10 @@
 //! Packets between two phones.
 
-use super::super::{Curb, Description, Event, Learning, Local, Muxing, Reason, Remote, Section, Switch};
+use super::super::super::SocketId;
+use super::super::{
+    Curb, Description, Event, Exits, Learning, Local, Muxing, Packet, Reason, Remote, Section, Switch,
+    Verdict,
+};
 use super::world::*;
 use std::net::{Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -321,4 +325,20 @@ fn sealed_media_passes_as_it_is() {
     assert_eq!(world.send(after(phone(1)), after(a), &report).map(|sent| sent.bytes), Ok(report));
     world.curb("a", Curb::Voice, Switch::On);
     assert_eq!(world.send(phone(1), a, &rtp(7, 2)), Err(Reason::Curbed), "silence cannot be written into it");
+}
+
+#[test]
+fn what_still_comes_to_a_socket_that_is_to_be_closed_gets_into_no_other_call() {
+    let mut world = World::new();
+    let (a, _) = world.call();
+    let late = world.host.open.iter().find(|(_, open)| **open == a).map(|(socket, _)| *socket).unwrap();
+    world.delete("", "", "").unwrap();
+    // The next call gets the numbers of the legs, and not yet those of the sockets.
+    world.host.open = (1..=4).map(SocketId).map(|socket| (socket, phone(0))).collect();
+    world.call();
+    let mut bytes = rtp(7, 1);
+    let packet = Packet { length: bytes.len(), bytes: &mut bytes };
+    let mut exits = Exits { tunnels: &mut world.tunnels, outbox: &mut world.outbox };
+    let verdict = world.relay.packet(world.now, late, phone(1), packet, &mut exits);
+    assert_eq!(verdict, Verdict::Dropped(Reason::NoCall));
 }

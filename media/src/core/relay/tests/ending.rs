@@ -6,10 +6,9 @@ use std::time::Duration;
 
 const S: fn(u64) -> Duration = Duration::from_secs;
 
-#[expect(clippy::vec_box, reason = "as the events have them")]
-fn silent(events: Vec<Event>) -> Vec<Box<CallReport>> {
+fn silent(events: Vec<Event>) -> Vec<CallReport> {
     let silent = |event| match event {
-        Event::Silent(report) => Some(report),
+        Event::Silent(report) => Some(*report),
         Event::Close(_) | Event::Latched { .. } | Event::Lapsed(_) => None,
     };
     events.into_iter().filter_map(silent).collect()
