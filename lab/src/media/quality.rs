@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn the_score_is_between_1_and_4_5() {
         assert_eq!(tenth(mos(32.0, 1.0, 0.0)), 4.4);
-        assert_eq!(tenth(mos(32.0, 1.0, 0.2)), 2.5);
+        assert_eq!(tenth(mos(32.0, 1.0, 0.2)), 2.6);
         assert_eq!(mos(2_000.0, 500.0, 1.0), 1.0);
         assert_eq!(score(101.0), 4.5);
         assert!(mos(60.0, 40.0, 0.0) < mos(60.0, 1.0, 0.0), "jitter becomes delay");

@@ -7,6 +7,8 @@ mod callee;
 mod caller;
 mod dialog;
 mod message;
+#[cfg(test)]
+mod relay_tests;
 mod renewal;
 mod report;
 mod sdp;

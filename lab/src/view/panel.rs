@@ -110,7 +110,7 @@ impl Panel {
     fn voice_row(&self) -> Line<'static> {
         let Tally { talking, sent, received, duplicated, broken } = self.tally;
         let StepMedia { lost, gap_ms, mos_min, .. } = self.lately;
-        let counts = format!("{talking} speak   sent {sent}   heard {received}   duplicated {duplicated}   ");
+        let counts = format!("{talking} speak   sent {sent}   heard {received}   twice {duplicated}   ");
         let mos = mos_min.map_or_else(|| "-".into(), |mos| format!("{mos:.1}"));
         let lately = format!("lately: lost {lost}, gap {:.0} ms, MOS {mos}", gap_ms.max);
         let style = if lost > 0 { bad() } else { Style::new() };
@@ -221,7 +221,7 @@ mod tests {
             " links   us-west-2    <> us-east-2      32.0 ms    0.0 %   back                  -",
             "         us-west-2    <> us-east-1      32.0 ms   20.0 %   back   32.0 ms   19.0 %",
             " calls   placed 40   answered 38   in progress 2   failed 0   set-up p50 66 ms, p99 71 ms",
-            " voice   4 speak   sent 900   heard 880   duplicated 2   lately: lost 12, gap 220 ms, MOS 3.9   broken 1",
+            " voice   4 speak   sent 900   heard 880   twice 2   lately: lost 12, gap 220 ms, MOS 3.9   broken 1",
             " recent  us-west-2 > us-east-1        went us-west-2 > us-east-2 > us-east-1",
         ];
         assert_eq!(rows[1..7], expected);
