@@ -143,7 +143,7 @@ pub(super) fn ntp_middle(now: Micros) -> u32 {
 
 fn ntp(now: Micros) -> u64 {
     let (seconds, rest) = (now / 1_000_000, now % 1_000_000);
-    seconds << 32 | (rest << 32) / 1_000_000
+    (seconds << 32) | ((rest << 32) / 1_000_000)
 }
 
 fn packet(bytes: &mut Vec<u8>, kind: u8, count: u8, ssrc: u32, body: &[u8]) {

@@ -33,6 +33,9 @@ const EVENTS: usize = 1_024;
 /// The long calls begin one after the other within this time.
 const LONG_CALLS_BEGIN: Duration = Duration::from_secs(2);
 
+/// Region of the caller and Call-ID of each long call.
+type LongCalls = Arc<Mutex<Vec<(String, String)>>>;
+
 /// Phones and the calls between them; drop ends all at once.
 pub(crate) struct Traffic {
     ledger: Arc<Ledger>,
@@ -40,8 +43,7 @@ pub(crate) struct Traffic {
     /// Held here, because the phones outlive the placing of new calls.
     phones: Arc<HashMap<String, Phone>>,
     studio: Studio,
-    /// Region of the caller and Call-ID of each long call.
-    long: Arc<Mutex<Vec<(String, String)>>>,
+    long: LongCalls,
     _tasks: JoinSet<()>,
 }
 
@@ -153,7 +155,7 @@ async fn keep_calls(
     (phones, lines): (Arc<HashMap<String, Phone>>, Vec<CallLine>),
     (count, talk): (u16, Duration),
     seed: u64,
-    (ledger, long): (Arc<Ledger>, Arc<Mutex<Vec<(String, String)>>>),
+    (ledger, long): (Arc<Ledger>, LongCalls),
 ) {
     let Some(pause) = LONG_CALLS_BEGIN.checked_div(count.into()) else { return };
     let mut ticks = interval(pause);
