@@ -2,17 +2,19 @@
 
 use std::{
     io,
-    net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket},
+    net::{Ipv4Addr, SocketAddrV4},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
 
-use tokio::{runtime::Handle, task::AbortHandle};
+use socket2::SockRef;
+use tokio::{net::UdpSocket, runtime::Handle, task::AbortHandle};
 
 use super::{
     Channel, Micros,
+    ear::{Datagram, Ear},
     leg::{Leg, Order},
     studio::{Clock, Studio, Timer},
 };
@@ -31,8 +33,8 @@ pub(crate) struct Line {
 
 /// The sockets of a leg. The leg itself outlives them in the studio's record.
 pub(super) struct Plug {
-    rtp: UdpSocket,
-    rtcp: UdpSocket,
+    rtp: Arc<UdpSocket>,
+    rtcp: Arc<UdpSocket>,
     leg: Arc<Mutex<Leg>>,
     receivers: Mutex<Vec<AbortHandle>>,
     /// The deadline that counts; the timer forgets all others of this leg.
@@ -42,14 +44,14 @@ pub(super) struct Plug {
 impl Line {
     /// Binds a pair of ports, an even one for RTP and the next for RTCP (RFC 3550 §11), and hears what comes in.
     pub(super) fn open(studio: Studio, host: Ipv4Addr, seed: u64, runtime: &Handle) -> io::Result<Self> {
+        // The runtime that a socket belongs to is the one that is entered when it is made.
+        let _entered = runtime.enter();
         let (port, rtp, rtcp) = pair(host)?;
         let leg = Arc::new(Mutex::new(Leg::new(seed)));
         let plug = Arc::new(Plug { rtp, rtcp, leg, receivers: Mutex::default(), wanted: AtomicU64::new(0) });
-        // The runtime that a socket belongs to is the one that is entered when it is made.
-        let _entered = runtime.enter();
         for channel in [Channel::Rtp, Channel::Rtcp] {
-            let socket = tokio::net::UdpSocket::from_std(plug.socket(channel).try_clone()?)?;
-            let receiver = runtime.spawn(receive(socket, channel, Arc::clone(&plug.leg), studio.clock()));
+            let ear = Ear::new(Arc::clone(plug.socket(channel)))?;
+            let receiver = runtime.spawn(receive(ear, channel, Arc::clone(&plug.leg), studio.clock()));
             lock(&plug.receivers).push(receiver.abort_handle());
         }
         Ok(Self { port, plug, studio })
@@ -102,13 +104,15 @@ impl Plug {
     fn send(&self, leg: &mut Leg) {
         while let Some(output) = leg.poll() {
             // A full socket buffer loses the packet, as it would on a real phone; the far end will miss it.
-            if let Err(error) = self.socket(output.channel).send_to(&output.bytes, output.to) {
+            // Not by way of tokio, which would wait until it knows that a new socket may be written to.
+            let socket = SockRef::from(&**self.socket(output.channel));
+            if let Err(error) = socket.send_to(&output.bytes, &output.to.into()) {
                 tracing::debug!(%error, to = %output.to, "voice: send");
             }
         }
     }
 
-    fn socket(&self, channel: Channel) -> &UdpSocket {
+    fn socket(&self, channel: Channel) -> &Arc<UdpSocket> {
         match channel {
             Channel::Rtp => &self.rtp,
             Channel::Rtcp => &self.rtcp,
@@ -117,24 +121,25 @@ impl Plug {
 }
 
 /// Hears what comes in, for as long as the socket is open.
-async fn receive(socket: tokio::net::UdpSocket, channel: Channel, leg: Arc<Mutex<Leg>>, clock: Clock) {
+async fn receive(mut ear: Ear, channel: Channel, leg: Arc<Mutex<Leg>>, clock: Clock) {
     let mut buffer = [0; DATAGRAM_MAX];
     loop {
-        match socket.recv_from(&mut buffer).await {
-            Ok((length, SocketAddr::V4(from))) => {
-                lock(&leg).handle(clock.now(), channel, from, &buffer[..length]);
+        match ear.hear(&mut buffer).await {
+            Ok(Datagram { length, from, waited }) => {
+                let waited = u64::try_from(waited.as_micros()).unwrap_or_default();
+                let at = clock.now().saturating_sub(waited);
+                lock(&leg).handle(at, channel, from, &buffer[..length]);
             }
-            Ok((_, SocketAddr::V6(_))) => {}
             Err(error) => tracing::debug!(%error, "voice: receive"),
         }
     }
 }
 
-fn pair(host: Ipv4Addr) -> io::Result<(u16, UdpSocket, UdpSocket)> {
+fn pair(host: Ipv4Addr) -> io::Result<(u16, Arc<UdpSocket>, Arc<UdpSocket>)> {
     let bind = |port| {
-        let socket = UdpSocket::bind(SocketAddrV4::new(host, port))?;
+        let socket = std::net::UdpSocket::bind(SocketAddrV4::new(host, port))?;
         socket.set_nonblocking(true)?;
-        Ok::<_, io::Error>(socket)
+        UdpSocket::from_std(socket).map(Arc::new)
     };
     for _ in 0..TRIES {
         let rtp = bind(0)?;

@@ -83,7 +83,9 @@ impl Listener {
         self.reordered += u32::from(self.highest.is_some_and(|highest| mark.number < highest));
         self.highest = self.highest.max(Some(mark.number));
         self.mark_seen(mark.number);
-        self.heard.push(Arrival { number: mark.number, sent: mark.sent, at: now });
+        // Two clocks were read to say when it came; a microsecond between them must not turn two arrivals around.
+        let at = self.heard.last().map_or(now, |last| last.at.max(now));
+        self.heard.push(Arrival { number: mark.number, sent: mark.sent, at });
     }
 
     pub(super) fn sender_report(&mut self, now: Micros, ntp_middle: u32) {

@@ -5,6 +5,7 @@
 //! [`Leg`] is the pure half: one phone's end of a conversation. [`Studio`] is the shell: the sockets, one timer and one
 //! thread for all legs of a lab, and the record of what was spoken and heard.
 
+mod ear;
 mod leg;
 mod line;
 mod listener;
