@@ -104,7 +104,7 @@ impl<'a> Engine<'a> {
         }
         let (finding, seen) = self.watch(step, acted_at).await;
         result.observed = seen;
-        self.judge_voice(step, acted_at, &mut result);
+        self.judge_voice(step, acted_at, &mut result).await;
         match finding {
             Finding::Held { after } => {
                 let text = format!("new calls went {} after {}, and stayed", step.expect, ms(after));
@@ -120,8 +120,10 @@ impl<'a> Engine<'a> {
     }
 
     /// What the voices of all calls went through since the actions.
-    fn judge_voice(&self, step: &Step, acted_at: Instant, result: &mut StepResult) {
-        let streams = self.studio.streams(acted_at, clock::now());
+    async fn judge_voice(&self, step: &Step, acted_at: Instant, result: &mut StepResult) {
+        let end = clock::now();
+        self.studio.catch_up().await;
+        let streams = self.studio.streams(acted_at, end);
         result.media = StepMedia::of(&streams);
         result.media_failures = step.media_limits().broken_by(&streams, &self.ledger.talks());
         let StepMedia { streams, lost, gap_ms, .. } = result.media;

@@ -25,6 +25,7 @@ const WAIT_MAX: Duration = Duration::from_secs(5);
 
 pub(super) struct Ear {
     socket: Arc<UdpSocket>,
+    /// What the kernel says beside a datagram.
     control: Vec<u8>,
 }
 
@@ -52,6 +53,11 @@ impl Ear {
                 heard => return heard,
             }
         }
+    }
+
+    /// The next datagram if it is there already. Datagrams may wait that tokio has not been told of yet.
+    pub(super) fn hear_now(&mut self, buffer: &mut [u8]) -> Option<Datagram> {
+        receive(&self.socket, &mut self.control, buffer).ok()
     }
 }
 

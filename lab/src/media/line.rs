@@ -31,7 +31,7 @@ pub(crate) struct Line {
     studio: Studio,
 }
 
-/// The sockets of a leg. The leg itself outlives them in the studio's record.
+/// The sockets of a leg. All that is read from them is read on the studio's thread. The leg itself outlives them in the studio's record.
 pub(super) struct Plug {
     rtp: Arc<UdpSocket>,
     rtcp: Arc<UdpSocket>,
@@ -66,7 +66,7 @@ impl Line {
     pub(crate) fn order(&self, order: Order) {
         let now = self.studio.clock().now();
         if matches!(order, Order::Speak { .. }) {
-            self.studio.record(Arc::clone(&self.plug.leg));
+            self.studio.record(&self.plug);
         }
         let mut leg = lock(&self.plug.leg);
         leg.order(now, order);
@@ -82,11 +82,26 @@ impl Drop for Line {
 
 impl Plug {
     /// Does what is due at `deadline`, unless the leg has got another one since.
-    pub(super) fn expire(self: &Arc<Self>, deadline: Micros, now: Micros, timer: &Timer) {
+    pub(super) fn expire(self: &Arc<Self>, deadline: Micros, clock: Clock, timer: &Timer) {
         if self.wanted.load(Ordering::Relaxed) == deadline {
+            if !lock(&self.leg).is_talking() {
+                // The end of the lingering: what has come by now counts, whoever was too busy to hear it.
+                self.catch_up(clock);
+            }
             let mut leg = lock(&self.leg);
-            leg.expire(now);
+            leg.expire(clock.now());
             self.pump(&mut leg, timer);
+        }
+    }
+
+    /// Hears all that has come in by now.
+    pub(super) fn catch_up(&self, clock: Clock) {
+        let mut buffer = [0; DATAGRAM_MAX];
+        for channel in [Channel::Rtp, Channel::Rtcp] {
+            let Ok(mut ear) = Ear::new(Arc::clone(self.socket(channel))) else { continue };
+            while let Some(datagram) = ear.hear_now(&mut buffer) {
+                handle(&self.leg, channel, &datagram, &buffer, clock);
+            }
         }
     }
 
@@ -112,6 +127,10 @@ impl Plug {
         }
     }
 
+    pub(super) fn leg(&self) -> &Arc<Mutex<Leg>> {
+        &self.leg
+    }
+
     fn socket(&self, channel: Channel) -> &Arc<UdpSocket> {
         match channel {
             Channel::Rtp => &self.rtp,
@@ -125,14 +144,17 @@ async fn receive(mut ear: Ear, channel: Channel, leg: Arc<Mutex<Leg>>, clock: Cl
     let mut buffer = [0; DATAGRAM_MAX];
     loop {
         match ear.hear(&mut buffer).await {
-            Ok(Datagram { length, from, waited }) => {
-                let waited = u64::try_from(waited.as_micros()).unwrap_or_default();
-                let at = clock.now().saturating_sub(waited);
-                lock(&leg).handle(at, channel, from, &buffer[..length]);
-            }
+            Ok(datagram) => handle(&leg, channel, &datagram, &buffer, clock),
             Err(error) => tracing::debug!(%error, "voice: receive"),
         }
     }
+}
+
+fn handle(leg: &Mutex<Leg>, channel: Channel, datagram: &Datagram, buffer: &[u8], clock: Clock) {
+    let Datagram { length, from, waited } = *datagram;
+    let waited = u64::try_from(waited.as_micros()).unwrap_or_default();
+    let at = clock.now().saturating_sub(waited);
+    lock(leg).handle(at, channel, from, &buffer[..length]);
 }
 
 fn pair(host: Ipv4Addr) -> io::Result<(u16, Arc<UdpSocket>, Arc<UdpSocket>)> {

@@ -7,7 +7,7 @@ use std::{
     io,
     net::Ipv4Addr,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::{self, JoinHandle},
@@ -41,9 +41,15 @@ struct Room {
     runtime: Handle,
     timer: Arc<Timer>,
     /// Every leg that has spoken, in the order in which they began.
-    record: Mutex<Vec<Arc<Mutex<Leg>>>>,
+    record: Mutex<Vec<Recorded>>,
     lines: AtomicU64,
     thread: Option<JoinHandle<()>>,
+}
+
+struct Recorded {
+    leg: Arc<Mutex<Leg>>,
+    /// Gone when the leg is over.
+    plug: Weak<Plug>,
 }
 
 /// The time of a studio.
@@ -109,7 +115,7 @@ impl Studio {
         Line::open(self.clone(), host, seed, &self.0.runtime)
     }
 
-    /// What became of the voices in a window of time: one stream for each direction of each call in it.
+    /// What became of the voices in a window of time, as far as it has been heard: one stream for each direction of each call in it.
     pub(crate) fn streams(&self, from: Instant, to: Instant) -> Vec<Stream> {
         let window = Window { from: self.0.clock.at(from), to: self.0.clock.at(to) };
         let mut streams = Vec::new();
@@ -143,7 +149,7 @@ impl Studio {
     /// The present, for whoever watches.
     pub(crate) fn tally(&self) -> Tally {
         let mut tally = Tally::default();
-        for leg in lock(&self.0.record).iter() {
+        for Recorded { leg, .. } in lock(&self.0.record).iter() {
             let leg = lock(leg);
             let heard = leg.heard();
             tally.talking += usize::from(leg.is_talking());
@@ -158,17 +164,32 @@ impl Studio {
 
     /// Waits until nothing is under way any more, for calls that are over.
     pub(crate) async fn settle(&self) {
-        while lock(&self.0.record).iter().any(|leg| !lock(leg).is_over() && !lock(leg).is_talking()) {
+        let lingers = |recorded: &Recorded| {
+            let leg = lock(&recorded.leg);
+            !leg.is_over() && !leg.is_talking()
+        };
+        while lock(&self.0.record).iter().any(lingers) {
             tokio::time::sleep(SETTLE_POLL).await;
         }
+    }
+
+    /// Waits until all that has come in by now is heard: the studio may be behind on a busy machine.
+    pub(crate) async fn catch_up(&self) {
+        let plugs: Vec<_> =
+            lock(&self.0.record).iter().filter_map(|recorded| recorded.plug.upgrade()).collect();
+        let clock = self.0.clock;
+        let heard = self.0.runtime.spawn(async move { plugs.iter().for_each(|plug| plug.catch_up(clock)) });
+        // Fails only when the studio is closing, and then nobody judges any more.
+        let _ = heard.await;
     }
 
     pub(super) fn clock(&self) -> Clock {
         self.0.clock
     }
 
-    pub(super) fn record(&self, leg: Arc<Mutex<Leg>>) {
-        lock(&self.0.record).push(leg);
+    pub(super) fn record(&self, plug: &Arc<Plug>) {
+        let (leg, plug) = (Arc::clone(plug.leg()), Arc::downgrade(plug));
+        lock(&self.0.record).push(Recorded { leg, plug });
     }
 
     pub(super) fn timer(&self) -> &Timer {
@@ -177,7 +198,7 @@ impl Studio {
 
     fn calls(&self) -> BTreeMap<String, Ends> {
         let mut calls: BTreeMap<String, Ends> = BTreeMap::new();
-        for leg in lock(&self.0.record).iter() {
+        for Recorded { leg, .. } in lock(&self.0.record).iter() {
             if let Some(LegName { call_id, side }) = lock(leg).name().cloned() {
                 calls.entry(call_id).or_default().insert(side, Arc::clone(leg));
             }
@@ -219,7 +240,7 @@ impl Timer {
     async fn run(&self, clock: Clock) {
         while !self.closed.load(Ordering::Relaxed) {
             while let Some(Entry { deadline, plug }) = self.due(clock.now()) {
-                plug.expire(deadline, clock.now(), self);
+                plug.expire(deadline, clock, self);
             }
             let next = lock(&self.queue).peek().map(|Reverse(first)| first.deadline);
             match next {
