@@ -205,7 +205,6 @@ impl Latch {
     }
 }
 
-#[expect(clippy::match_same_arms, reason = "in the order of the drawing")]
 fn next(state: State, input: Input) -> (State, Act) {
     use Act::{Forget, Keep, Learn, Refuse, Replace};
     match (state, input) {
