@@ -56,8 +56,12 @@ fn every_call_was_heard(json: &Value) {
         for voice in [&call["there"], &call["back"]] {
             assert!(voice["sent"].as_u64() > Some(300) && voice["mos"].as_f64() > Some(1.0), "{voice}");
             assert!(voice["rtcp"]["received"].as_u64() > Some(1), "{voice}");
-            let paths: Vec<&str> =
-                voice["path"].as_array().expect("a list").iter().filter_map(|used| used["path"].as_str()).collect();
+            let paths: Vec<&str> = voice["path"]
+                .as_array()
+                .expect("a list")
+                .iter()
+                .filter_map(|used| used["path"].as_str())
+                .collect();
             assert!(paths.len() > 1 && paths.iter().any(|path| path.contains("us-east-2")), "{voice}");
         }
     }

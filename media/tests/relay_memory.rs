@@ -1,7 +1,6 @@
 //! What a call costs in memory, and that a packet costs none. A program of its own, because it counts all that is allocated.
 
 #![expect(unsafe_code, reason = "an allocator that counts must be one")]
-#![expect(clippy::unwrap_used, reason = "what is ordered here is known to be good")]
 
 use ringway_media::core::{
     Outbox, SocketId,
