@@ -5,7 +5,7 @@ use ringway_node::{
     dns::Dns,
 };
 use ringway_proxy::{
-    config::{Admin, Dial, Edge, Mesh, Overload, PolicySection, Record, Registrar, Sip, TlsSection},
+    config::{Admin, Dial, Edge, Media, Mesh, Overload, PolicySection, Record, Registrar, Sip, TlsSection},
     service,
 };
 use ringway_router::Settings;
@@ -27,6 +27,8 @@ pub(crate) struct File {
     sip: Sip,
     #[serde(default)]
     overload: Overload,
+    #[serde(default)]
+    media: Media,
     edge: Edge,
     #[serde(default)]
     dial: Vec<Dial>,
@@ -75,6 +77,7 @@ impl File {
             mesh,
             sip,
             overload,
+            media,
             edge,
             dial,
             registrar,
@@ -90,6 +93,7 @@ impl File {
             mesh,
             sip,
             overload,
+            media,
             edge,
             dial,
             registrar,

@@ -37,6 +37,8 @@ pub struct Metrics {
     transactions: IntGaugeVec,
     kernel_dropped: IntCounter,
     hand_over_dropped: IntCounter,
+    media_descriptions: IntCounterVec,
+    media_failed: IntCounterVec,
     connections: IntGaugeVec,
     connections_closed: IntCounterVec,
     /// Epoch of the active route table.
@@ -63,6 +65,8 @@ pub struct Metrics {
     pub link_rtt: GaugeVec,
     /// Loss one way as the router takes it, 0 to 1.
     pub link_loss: GaugeVec,
+    /// 1: the media relay answers; 0: it does not.
+    pub media_relay_up: IntGaugeVec,
     /// Time from one message to the next view, and other work of the control task, seconds.
     pub control_busy: Histogram,
 }
@@ -124,6 +128,18 @@ impl Metrics {
                 "sip_hand_over_dropped_total",
                 "Datagrams that a worker had no room for",
             )?,
+            media_descriptions: counters(
+                r,
+                "media_descriptions_total",
+                "Session descriptions that passed, or did not",
+                &["fate"],
+            )?,
+            media_failed: counters(
+                r,
+                "media_orders_failed_total",
+                "Orders that a media relay did not carry out",
+                &["reason"],
+            )?,
             connections: int_gauges(r, "sip_connections_active", "Connections at present", &["transport"])?,
             connections_closed: counters(r, "sip_connections_closed_total", closed, &["reason"])?,
             route_epoch: gauge(r, "route_epoch", "Epoch of the active route table")?,
@@ -138,6 +154,7 @@ impl Metrics {
             link_up: int_gauges(r, "link_up", "1 while the link carries", &["from", "to"])?,
             link_rtt: gauges(r, "link_rtt_seconds", "Median round trip", &["from", "to"])?,
             link_loss: gauges(r, "link_loss_ratio", "Loss one way, as the router takes it", &["from", "to"])?,
+            media_relay_up: int_gauges(r, "media_relay_up", "1 while the media relay answers", &["relay"])?,
             control_busy: registered(r, control_times()?)?,
             registry,
         })
@@ -164,6 +181,7 @@ impl Metrics {
             }
             Note::Unanswered(_) => self.edge_unanswered.inc(),
             Note::Absorbed => self.absorbed.inc(),
+            Note::Media(fate) => self.media_descriptions.with_label_values(&[fate.label()]).inc(),
             Note::Overload(news) => self.overload.note(*news),
             Note::Hop(event) => {
                 let to = [event.to.as_str()];
@@ -240,6 +258,11 @@ impl Metrics {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
         let sum = gauges.map(|metric| metric.get_gauge().get_value() as u64).sum();
         sum
+    }
+
+    /// A media relay did not carry out an order.
+    pub fn media_failed(&self, reason: &str) {
+        self.media_failed.with_label_values(&[reason]).inc();
     }
 
     /// The kernel dropped datagrams because the socket was full.

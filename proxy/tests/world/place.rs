@@ -13,7 +13,7 @@ use ringway_proxy::core::{
 };
 use ringway_router::Region;
 use ringway_sip::{Limits, Peer, Timing};
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, time::Duration};
 
 pub(crate) const MESH: &str = "mesh.example";
 
@@ -89,6 +89,7 @@ impl Place {
             registrar: Settings::default(),
             node: self.node().node,
             flow_secret: 7,
+            media: None,
             idle: Duration::from_secs(600),
         }
     }
@@ -104,6 +105,7 @@ impl Place {
             standing: present.clone().map(Place::proxy).collect(),
             neighbors: present.map(|place| (place.region(), vec![neighbor(place)])).collect(),
             peers: others().map(Place::proxy).collect(),
+            media: BTreeSet::new(),
             draining: false,
         }
     }

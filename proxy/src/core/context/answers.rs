@@ -38,7 +38,7 @@ impl Context {
                 if let Some(word) = self.word_of(n, response)
                     && self.phase != Phase::Answered
                 {
-                    self.pass(engine, now, word);
+                    self.pass_described(engine, now, n, (word, response));
                 }
             }
             200..=299 => self.on_success(engine, now, n, response),
@@ -46,6 +46,9 @@ impl Context {
                 self.attempts[n].done = true;
                 self.on_error(engine, now, n, response);
             }
+        }
+        if code >= 200 {
+            self.give_losers_back(engine);
         }
     }
 
@@ -63,12 +66,13 @@ impl Context {
     /// RFC 3261 §16.7 step 5 and RFC 6026: every 2xx goes up, also the later ones.
     fn on_success(&mut self, engine: &mut Engine, now: Instant, n: usize, response: &Message) {
         self.attempts[n].done = true;
+        self.branches[self.attempts[n].of].won = true;
         self.branches.iter_mut().for_each(|branch| branch.plan.clear());
         self.remember_path(engine, n);
         let answered = self.phase == Phase::Answered;
         self.finish(engine, now);
         match self.word_of(n, response) {
-            Some(word) => self.pass(engine, now, word),
+            Some(word) => self.pass_described(engine, now, n, (word, response)),
             // The caller cannot be reached with this, and must not wait for ever.
             None if !answered => {
                 let word = engine.word(&self.request, self.from, 502, "Bad Gateway");
@@ -121,6 +125,11 @@ impl Context {
 
     /// An attempt ended without an answer.
     pub(in crate::core) fn on_failure(&mut self, engine: &mut Engine, now: Instant, n: usize, why: Failure) {
+        self.end_attempt(engine, now, n, why);
+        self.give_losers_back(engine);
+    }
+
+    fn end_attempt(&mut self, engine: &mut Engine, now: Instant, n: usize, why: Failure) {
         self.attempts[n].stop_timers(engine, self.key, n);
         self.attempts[n].done = true;
         if self.has_ended(n) {
