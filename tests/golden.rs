@@ -8,6 +8,7 @@ use prost_types::{
 };
 use ringway_proxy::{
     core::{
+        media::Fate,
         output::{Dropped, HopEvent, HopSign, Note},
         overload::News,
     },
@@ -130,12 +131,15 @@ fn contract(file: &FileDescriptorProto) -> String {
             let _ = writeln!(text, "  {}", rpc(method));
         }
     }
+    for one in &file.enum_type {
+        let values = one.value.iter().map(|value| format!("{} {}", value.number(), value.name()));
+        let _ = writeln!(text, "\nenum {}: {}", one.name(), values.collect::<Vec<_>>().join(", "));
+    }
     for message in &file.message_type {
         assert!(message.nested_type.is_empty() && message.enum_type.is_empty(), "render nested types, too");
         let _ = writeln!(text, "\nmessage {}", message.name());
         fields(message, &mut text);
     }
-    assert!(file.enum_type.is_empty(), "render enums, too");
     text + "\n\n"
 }
 
@@ -205,6 +209,7 @@ fn metrics() -> String {
             policy_revision: 0,
         },
         Note::Dropped(Dropped::UnroutableAck),
+        Note::Media(Fate::Anchored),
         Note::Overload(News::Refused),
         Note::Overload(News::Ignored("old")),
         hop(HopSign::Request),
@@ -216,6 +221,8 @@ fn metrics() -> String {
         metrics.note(&note);
     }
     metrics.overload_of(0, 0.5, 1);
+    metrics.media_failed("deadline");
+    metrics.media_relay_up.with_label_values(&["http://127.0.0.1:8640"]).set(1);
     metrics.transactions(0).set(1);
     metrics.sip_connection_closed("idle");
     metrics.sip_connections("tcp").inc();

@@ -16,7 +16,7 @@ pub(crate) mod repeat;
 pub(crate) mod sip;
 pub(crate) mod survey;
 
-pub(crate) use callee::{Callee, Manner};
+pub(crate) use callee::{Callee, Manner, Speech};
 pub(crate) use caller::{Caller, Placed};
 pub(crate) use place::Place;
 pub(crate) use sip::{Draft, Sip};
@@ -28,7 +28,7 @@ use library::Library;
 use place::RTT_MS;
 use relay::Relay;
 use ringway_proxy::core::{
-    Input, Proxy,
+    Input, Proxy, media,
     output::{Note, Output},
     question::{Answer, Question, Ticket},
     site::Site,
@@ -115,6 +115,16 @@ impl World {
             sent: 0,
             chance: fastrand::Rng::with_seed(seed),
         }
+    }
+
+    /// With a media relay in every region, by way of which all calls go.
+    pub(crate) fn anchored(seed: u64, survey: &Survey, required: bool) -> Self {
+        let views = Place::ALL.map(|place| {
+            let others = Place::ALL.into_iter().filter(|other| *other != place);
+            let media = others.map(Place::region).collect();
+            Arc::new(View { media, ..place.view(survey, &[]) })
+        });
+        Self::with_sites(seed, views, |site| site.media = Some(media::Settings { required }))
     }
 
     /// A caller in Oregon and a callee in Virginia.

@@ -28,6 +28,8 @@ pub(super) struct Anchor {
     pub(super) way: Way,
     /// Names its offers; empty in a dialog, where the tags do.
     pub(super) branch: String,
+    /// What the description in the request is, if there is one.
+    pub(super) kind: Option<Kind>,
     /// The relay has heard of it.
     pub(super) asked: bool,
     pub(super) state: State,
@@ -38,7 +40,7 @@ pub(super) struct Anchor {
 pub(super) enum State {
     /// The relay has the description.
     Waiting(Ticket),
-    /// The body that goes on; `None`: there is no description in the request.
+    /// The body that goes on; `None`: as it came, for there is no description in it.
     Ready(Option<Bytes>),
     /// Descriptions pass as they are.
     Off,
@@ -74,15 +76,16 @@ impl Context {
             (Found::Nothing, Some(way)) => {
                 let branch = self.next_offer();
                 let state = State::Ready(None);
-                self.branches[b].anchor = Some(Anchor { way, branch, asked: false, state });
+                self.branches[b].anchor = Some(Anchor { way, branch, kind: None, asked: false, state });
                 true
             }
             (Found::Sdp(place), Some(way)) => {
                 let branch = self.next_offer();
                 let sdp = Bytes::copy_from_slice(&self.request.body()[place]);
                 let order = self.order_of_request(engine, way.clone(), branch.clone(), sdp);
+                let kind = Some(order.kind);
                 let state = State::Waiting(engine.ask_relay(Described::Request(self.key, b), order));
-                self.branches[b].anchor = Some(Anchor { way, branch, asked: true, state });
+                self.branches[b].anchor = Some(Anchor { way, branch, kind, asked: true, state });
                 false
             }
         }

@@ -106,7 +106,7 @@ impl Context {
                 return self.settle(engine, now);
             }
             _ => self
-                .word_of(n, response)
+                .word_over_border(engine, n, response)
                 .unwrap_or_else(|| engine.word(&self.request, self.from, 502, "Bad Gateway")),
         };
         self.end(engine, now, of, word);
@@ -165,7 +165,8 @@ impl Context {
         if self.attempts.iter().any(|attempt| attempt.of == of && attempt.is_pending()) {
             return;
         }
-        let said = word.filter(|_| !given_up).and_then(|response| self.word_of(n, response));
+        let said = word.filter(|_| !given_up);
+        let said = said.and_then(|response| self.word_over_border(engine, n, response));
         match (self.phase, said) {
             (Phase::Answered, _) => return,
             (Phase::Cancelled, _) => {
@@ -214,6 +215,12 @@ impl Context {
         let tag = engine.mint.tag(&self.request);
         let reply = Reply::new(&self.request, self.from.address, 504, "Server Time-out").to_tag(&tag);
         Word { code: 504, bytes: reply.header(PATH_FAILED, region.as_str()).finish() }
+    }
+
+    /// A response without an answer in it, as it goes up. What it says of media is nobody's, but nothing in it is a relay's.
+    fn word_over_border(&self, engine: &mut Engine, n: usize, response: &Message) -> Option<Word> {
+        let word = self.word_of(n, response)?;
+        Some(if self.crosses_border(n) { word.without_tunnel(engine) } else { word })
     }
 
     /// A response as it goes up, without our Via. `None`: there is no other, so nobody could be reached with it.

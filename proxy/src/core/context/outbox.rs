@@ -137,9 +137,13 @@ impl Context {
         response: &Message,
     ) -> Option<(usize, Range<usize>)> {
         let of = self.attempts[n].of;
-        let offered = match &self.branches[of].anchor.as_ref()?.state {
-            State::Ready(body) => body.is_some(),
-            State::Waiting(_) | State::Off => return None,
+        let anchor = self.branches[of].anchor.as_ref()?;
+        let kind = match (anchor.kind, &anchor.state) {
+            (_, State::Waiting(_) | State::Off) => return None,
+            (Some(Kind::Offer), State::Ready(_)) => Kind::Answer,
+            // RFC 3261 §13.2.1: without an offer in the INVITE the callee makes it. Nothing else is answered with an offer.
+            (None, State::Ready(_)) if self.request.method() == Method::Invite => Kind::Offer,
+            (Some(Kind::Answer) | None, State::Ready(_)) => return None,
         };
         let place = match body::find(response) {
             Found::Sdp(place) => place,
@@ -149,10 +153,6 @@ impl Context {
                 return None;
             }
         };
-        // RFC 3261 §13.2.1: without an offer in the INVITE the callee makes it. Nothing else is answered with an offer.
-        if !offered && self.request.method() != Method::Invite {
-            return None;
-        }
         let (tag, old) = (response.to_tag().unwrap_or_default(), &response.body()[place.clone()]);
         let known = |known: &Rewriting| known.of == Some(of) && known.tag == tag && known.old == old;
         if let Some(at) = self.rewritings.iter().position(known) {
@@ -165,7 +165,7 @@ impl Context {
             new: None,
             won: false,
         };
-        let order = self.order_of_response(engine, n, (response, offered), rewriting.old.clone())?;
+        let order = self.order_of_response(engine, n, (response, kind), rewriting.old.clone())?;
         let at = self.rewritings.len();
         self.rewritings.push(rewriting);
         engine.ask_relay(Described::Response(self.key, at), order);
@@ -176,7 +176,7 @@ impl Context {
         &mut self,
         engine: &mut Engine,
         n: usize,
-        (response, offered): (&Message, bool),
+        (response, kind): (&Message, Kind),
         sdp: Bytes,
     ) -> Option<Order> {
         let traffic = self.traffic(engine).ok()?;
@@ -184,11 +184,12 @@ impl Context {
         anchor.asked = true;
         let tag = |tag: Option<&str>| tag.unwrap_or_default().to_owned();
         let (caller, callee) = (tag(self.request.from_tag()), tag(response.to_tag()));
-        let (kind, from_tag, to_tag) = if offered {
-            (Kind::Answer, caller, callee)
-        } else {
-            engine.offerless.insert(dialog_of(&self.request), self.key);
-            (Kind::Offer, callee, caller)
+        let (from_tag, to_tag) = match kind {
+            Kind::Answer => (caller, callee),
+            Kind::Offer => {
+                engine.offerless.insert(dialog_of(&self.request), self.key);
+                (callee, caller)
+            }
         };
         let from_edge = matches!(self.attempts[n].hop, Hop::Edge | Hop::Flow);
         Some(Order {
@@ -247,7 +248,7 @@ impl Context {
         }
     }
 
-    fn crosses_border(&self, n: usize) -> bool {
+    pub(super) fn crosses_border(&self, n: usize) -> bool {
         media::is_border(self.source, &self.attempts[n].hop)
     }
 
@@ -263,9 +264,13 @@ impl Context {
         self.passed = Some(word);
     }
 
-    /// RFC 3261 §15: whatever is said to a BYE, the call is over; but for a challenge, after which it comes again.
+    /// RFC 3261 §15: whatever is said to a BYE, the call is over; but for a challenge, after which it comes again. So it is
+    /// when an offer comes for a dialog that is not there (RFC 5057 §5.1).
     fn end_call(&self, engine: &mut Engine, code: u16) {
-        let ends = self.request.method() == Method::Bye && !matches!(code, 401 | 407);
+        let ends = match self.request.method() {
+            Method::Bye => !matches!(code, 401 | 407),
+            method => media::negotiates(method) && self.request.to_tag().is_some() && code == 481,
+        };
         let here = || (0..self.attempts.len()).any(|n| self.crosses_border(n));
         if ends && media::is_on(&engine.site) && here() {
             engine.out.push_back(Output::Release(media::release(&self.request, String::new())));
@@ -281,7 +286,7 @@ impl Word {
         Self { code: self.code, bytes: edit.finish() }
     }
 
-    fn without_tunnel(self, engine: &mut Engine) -> Self {
+    pub(super) fn without_tunnel(self, engine: &mut Engine) -> Self {
         // Looked for in the whole of it first: hardly any response has one.
         if !body::tells_of_tunnel(&self.bytes) {
             return self;
