@@ -5,7 +5,7 @@ use super::{
     Proxy, body,
     context::dialog_of,
     decide::Source,
-    engine::{Asked, Described},
+    engine::{Asked, Described, Key},
     forward::Passage,
     gates::Held,
     marks::traffic,
@@ -66,9 +66,8 @@ impl Proxy {
         let held = HeldAck { ack, from, source, pops, legs };
         match self.answer_in(&held) {
             None => self.transmit(&held, None),
-            Some(order) => {
-                let known = self.engine.offerless.get(&dialog_of(&held.ack));
-                let context = known.and_then(|key| self.contexts.get(key));
+            Some((order, key)) => {
+                let context = self.contexts.get(&key);
                 if let Some(sdp) = context.and_then(|context| context.acknowledged(&order)) {
                     return self.transmit(&held, Some(&sdp));
                 }
@@ -80,12 +79,14 @@ impl Proxy {
         }
     }
 
-    /// The answer in an ACK, if it is to be anchored here.
-    fn answer_in(&mut self, held: &HeldAck) -> Option<Order> {
+    /// The answer in an ACK, if it is to be anchored here, and the context of its INVITE. Where no offer is known there is
+    /// none any more: a BYE has been quicker, or somebody says again what was agreed.
+    fn answer_in(&mut self, held: &HeldAck) -> Option<(Order, Key)> {
         let HeldAck { ack, from, source, legs, .. } = held;
-        if !media::is_on(&self.engine.site) {
+        if !media::is_on(&self.engine.site) || self.engine.offerless.is_empty() {
             return None;
         }
+        let key = *self.engine.offerless.get(&dialog_of(ack))?;
         let place = match body::find(ack) {
             body::Found::Sdp(place) => place,
             body::Found::Nothing => return None,
@@ -97,7 +98,7 @@ impl Proxy {
         let way = Way::of(ack, *source, &legs.front()?.hop, &self.engine.view)?;
         let traffic = traffic(ack, *from, *source, &self.engine.site).ok()?;
         let tag = |tag: Option<&str>| tag.unwrap_or_default().to_owned();
-        Some(Order {
+        let order = Order {
             kind: Kind::Answer,
             call_id: ack.call_id().to_owned(),
             from_tag: tag(ack.to_tag()),
@@ -107,27 +108,30 @@ impl Proxy {
             way,
             traffic,
             received_from: (*source == Source::Edge).then(|| media::behind_nat(ack, *from)).flatten(),
-        })
+        };
+        Some((order, key))
     }
 
     /// The relay answered. Without it the ACK is lost, like one that the network lost: the callee asks for it again. One
-    /// that the relay cannot read may be the second description of an exchange that is over, and passes.
+    /// that the relay cannot read passes: nothing better would come of asking for it again.
     pub(super) fn on_answer_in_ack(&mut self, held: &HeldAck, found: Result<Vec<u8>, Unanchored>) {
-        match found {
+        let sdp = match found {
             Ok(sdp) => {
                 self.engine.note(Note::Media(Fate::Anchored));
-                let sdp = Bytes::from(sdp);
-                let known = self.engine.offerless.get(&dialog_of(&held.ack));
-                if let Some(context) = known.and_then(|key| self.contexts.get_mut(key)) {
-                    context.remember_ack(&held.ack, &sdp);
-                }
-                self.transmit(held, Some(&sdp));
+                Some(Bytes::from(sdp))
             }
             Err(why) => match (self.engine.unanchored(why), why) {
-                (None, _) | (Some(_), Unanchored::Malformed) => self.transmit(held, None),
-                (Some(_), Unanchored::Away) => self.engine.note(Note::Dropped(Dropped::UnanchoredAck)),
+                (None, _) | (Some(_), Unanchored::Malformed) => None,
+                (Some(_), Unanchored::Away) => {
+                    return self.engine.note(Note::Dropped(Dropped::UnanchoredAck));
+                }
             },
+        };
+        let known = self.engine.offerless.get(&dialog_of(&held.ack));
+        if let (Some(context), Some(sdp)) = (known.and_then(|key| self.contexts.get_mut(key)), &sdp) {
+            context.remember_ack(&held.ack, sdp);
         }
+        self.transmit(held, sdp.as_deref());
     }
 
     /// Sends an ACK. It takes the best path of the moment, or the one that brought the answer when the first did not,

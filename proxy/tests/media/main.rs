@@ -3,9 +3,12 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers are test code, though they are no tests")]
 
+mod calls;
 mod fake;
 mod node;
 mod steering;
+#[path = "../world/mod.rs"]
+mod world;
 
 use fake::{Fake, Habit, LIMIT, eventually};
 use node::{controller, handle, order, release};
@@ -56,7 +59,7 @@ impl Desk {
         let family = families.iter().find(|family| family.name() == name);
         let mut of = family.into_iter().flat_map(|family| family.get_metric());
         let found = of.find(|metric| metric.get_label().iter().any(|pair| pair.value() == label));
-        found.map_or(0.0, |metric| metric.get_counter().value() + metric.get_gauge().value())
+        found.map_or(0.0, |metric| metric.get_counter().get_value() + metric.get_gauge().get_value())
     }
 }
 
@@ -122,7 +125,7 @@ impl Desk {
         let label = format!("http://{at}");
         let mut of = family.get_metric().iter();
         let found = of.find(|metric| metric.get_label().iter().any(|pair| pair.value() == label))?;
-        Some(found.get_gauge().value() > 0.0)
+        Some(found.get_gauge().get_value() > 0.0)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{
     desk::Desk,
+    place::Place,
     repeat::{Agenda, Repeats},
     sip::{Draft, Sip, answer, is_sdp, sdp},
 };
@@ -89,6 +90,7 @@ pub(crate) struct Rung {
 enum Chore {
     Answer(u16),
     HangUp,
+    GiveUp,
 }
 
 impl Callee {
@@ -149,6 +151,8 @@ impl Callee {
             match chore {
                 Chore::Answer(code) => self.respond(now, &branch, code),
                 Chore::HangUp => self.hang_up(now, &branch),
+                Chore::GiveUp if self.rung[&branch].acked => {}
+                Chore::GiveUp => self.hang_up(now, &branch),
             }
         }
     }
@@ -179,13 +183,22 @@ impl Callee {
             Speech::Early => (183..300).contains(&code),
         };
         let body = if speaks { sdp(self.at, 30_000) } else { "v=0\r\n".to_owned() };
-        let mut text = answer(&rung.invite, code, &format!("callee{count}"), self.at, &body);
+        // Devices of one person have different tags.
+        let tag = match Place::edge_number(self.at) {
+            1 => format!("callee{count}"),
+            n => format!("callee{count}-{n}"),
+        };
+        let mut text = answer(&rung.invite, code, &tag, self.at, &body);
         if self.forges {
             text = text.replace(";oc;", ";oc=99;oc-seq=9.9;").replacen(";oc=99;oc-seq=9.9;", ";oc;", 1);
         }
         (rung.code, rung.last) = (code, Some(text.clone()));
         if code >= 200 {
             self.repeats.start(now, branch, &text);
+        }
+        if (200..300).contains(&code) {
+            // RFC 3261 §13.3.1.4: without an ACK for 64·T1 the call is over.
+            self.chores.at(now + Duration::from_secs(32), (branch.to_owned(), Chore::GiveUp));
         }
         self.out.push(text);
     }

@@ -63,6 +63,14 @@ impl Place {
         SocketAddr::from(([10, self as u8 + 1, 1, n], 5060))
     }
 
+    /// Which element of an edge has that address.
+    pub(crate) fn edge_number(address: SocketAddr) -> u8 {
+        match address {
+            SocketAddr::V4(address) => address.ip().octets()[3],
+            SocketAddr::V6(_) => 0,
+        }
+    }
+
     /// The region of an address.
     pub(crate) fn of(address: SocketAddr) -> Option<Self> {
         let SocketAddr::V4(address) = address else { return None };

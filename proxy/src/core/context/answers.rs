@@ -220,7 +220,8 @@ impl Context {
     /// A response without an answer in it, as it goes up. What it says of media is nobody's, but nothing in it is a relay's.
     fn word_over_border(&self, engine: &mut Engine, n: usize, response: &Message) -> Option<Word> {
         let word = self.word_of(n, response)?;
-        Some(if self.crosses_border(n) { word.without_tunnel(engine) } else { word })
+        let checked = self.crosses_border(n) && !response.body().is_empty();
+        Some(if checked { word.without_tunnel(engine) } else { word })
     }
 
     /// A response as it goes up, without our Via. `None`: there is no other, so nobody could be reached with it.

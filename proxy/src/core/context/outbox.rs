@@ -48,7 +48,7 @@ impl Context {
         }
         let rewriting = self.rewriting(engine, n, response);
         let word = match rewriting {
-            None if self.crosses_border(n) => word.without_tunnel(engine),
+            None if self.crosses_border(n) && !response.body().is_empty() => word.without_tunnel(engine),
             Some(_) | None => word,
         };
         self.outbox.push_back(Outgoing { word, rewriting });
@@ -273,6 +273,8 @@ impl Context {
         };
         let here = || (0..self.attempts.len()).any(|n| self.crosses_border(n));
         if ends && media::is_on(&engine.site) && here() {
+            let call_id = self.request.call_id();
+            engine.offerless.retain(|(of, _), _| of != call_id);
             engine.out.push_back(Output::Release(media::release(&self.request, String::new())));
         }
     }
@@ -287,7 +289,6 @@ impl Word {
     }
 
     pub(super) fn without_tunnel(self, engine: &mut Engine) -> Self {
-        // Looked for in the whole of it first: hardly any response has one.
         if !body::tells_of_tunnel(&self.bytes) {
             return self;
         }
