@@ -24,7 +24,7 @@ pub(super) struct Outgoing {
 /// A description that was given to the relay, and what came of it. Responses come again until they are acknowledged, in
 /// provisional and final ones the same answer: the relay is asked once.
 pub(super) struct Rewriting {
-    /// The branch; `None`: it came in an ACK.
+    /// The branch; `None`: it came in an ACK, or is not good for anything more.
     of: Option<usize>,
     /// Of whoever made it.
     tag: String,
@@ -51,8 +51,30 @@ impl Context {
             None if self.crosses_border(n) && !response.body().is_empty() => word.without_tunnel(engine),
             Some(_) | None => word,
         };
+        if word.code >= 200 {
+            self.open_dialog(engine, self.attempts[n].of, response.to_tag().unwrap_or_default());
+        }
         self.outbox.push_back(Outgoing { word, rewriting });
         self.empty_outbox(engine, now);
+    }
+
+    /// A 2xx opens the dialog of this tag. When the relay was never told of it, it has an offer that nobody answered.
+    fn open_dialog(&mut self, engine: &mut Engine, b: usize, tag: &str) {
+        let mut is_known = false;
+        for known in self.rewritings.iter_mut().filter(|known| known.of == Some(b) && known.tag == tag) {
+            known.won = true;
+            is_known = true;
+        }
+        if !is_known {
+            self.drop_offer(engine, b);
+        }
+    }
+
+    /// Gives back what a branch was offered, although it has won.
+    fn drop_offer(&mut self, engine: &mut Engine, b: usize) {
+        let won = std::mem::replace(&mut self.branches[b].won, false);
+        self.give_back(engine, b);
+        self.branches[b].won = won;
     }
 
     /// Passes a response up as it is.
@@ -88,7 +110,6 @@ impl Context {
                 None => return self.outbox.push_front(Outgoing { word, rewriting: Some((at, place)) }),
                 Some(Ok(sdp)) => {
                     let word = word.with_description(&place, sdp);
-                    self.rewritings[at].won |= word.code >= 200;
                     self.give(engine, now, word);
                 }
                 Some(Err(why)) => self.give_unanchored(engine, now, (at, *why), word),
@@ -107,22 +128,22 @@ impl Context {
         word: Word,
     ) {
         let refusal = engine.unanchored(why);
+        if let (200.., Some(b)) = (word.code, self.rewritings[at].of) {
+            self.rewritings[at].won = false;
+            self.drop_offer(engine, b);
+        }
         let Some(refusal) = refusal else {
             let word = word.without_tunnel(engine);
             return self.give(engine, now, word);
         };
         match word.code {
-            ..200 if word.is_reliable() => self.rewritings[at].tag.clear(),
+            ..200 if word.is_reliable() => self.rewritings[at].of = None,
             ..200 => self.give(engine, now, word.without_body()),
             200.. => {
                 let word = match why {
                     Unanchored::Away => engine.refusal(&self.request, self.from, &refusal),
                     Unanchored::Malformed => engine.word(&self.request, self.from, 502, "Bad Gateway"),
                 };
-                if let Some(b) = self.rewritings[at].of {
-                    self.branches[b].won = false;
-                    self.give_back(engine, b);
-                }
                 self.give(engine, now, word);
             }
         }
