@@ -6,7 +6,7 @@ use ringway_node::{
     dns::Dns,
 };
 use ringway_proxy::{
-    config::{Admin, Dial, Edge, Mesh, Overload, PolicySection, Record, Registrar, Sip, TlsSection},
+    config::{Admin, Dial, Edge, Media, Mesh, Overload, PolicySection, Record, Registrar, Sip, TlsSection},
     service,
 };
 use ringway_router::Settings;
@@ -28,6 +28,8 @@ pub(crate) struct File {
     sip: Option<Sip>,
     #[serde(default)]
     overload: Overload,
+    #[serde(default)]
+    media: Media,
     edge: Option<Edge>,
     relay: Option<Relay>,
     #[serde(default)]
@@ -101,6 +103,7 @@ impl File {
             mesh,
             sip,
             overload,
+            media,
             edge,
             dial,
             registrar,
@@ -117,6 +120,7 @@ impl File {
             mesh: mesh.ok_or("mesh")?,
             sip: sip.ok_or("sip")?,
             overload,
+            media,
             edge: edge.ok_or("edge")?,
             dial,
             registrar,

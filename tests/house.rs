@@ -24,11 +24,12 @@ const LINES_MEDIAN: usize = 220;
 type Keys = BTreeMap<String, BTreeSet<String>>;
 
 /// Where the configuration's structs stand.
-const CONFIG_SOURCES: [&str; 9] = [
+const CONFIG_SOURCES: [&str; 10] = [
     "media/src/config.rs",
     "node/src/config.rs",
     "node/src/dns/settings.rs",
     "proxy/src/config/admin.rs",
+    "proxy/src/config/media.rs",
     "proxy/src/config/mod.rs",
     "proxy/src/config/policy.rs",
     "proxy/src/config/registrar.rs",

@@ -207,6 +207,7 @@ fn proxy() -> Proxy {
         registrar: registrar::Settings::default(),
         node: "n1".parse().unwrap(),
         flow_secret: 7,
+        media: None,
         idle: Duration::from_secs(600),
         overload: overload::Settings::default(),
     };

@@ -6,6 +6,7 @@ pub mod control;
 pub mod core;
 pub mod hops;
 pub mod location;
+pub mod media;
 pub mod mesh;
 pub mod metrics;
 pub mod options;

@@ -62,6 +62,8 @@ pub struct Metrics {
     pub link_rtt: GaugeVec,
     /// Loss one way as the router takes it, 0 to 1.
     pub link_loss: GaugeVec,
+    /// The media relays of the region.
+    pub media: Media,
     /// Time from one message to the next view, and other work of the control task, seconds.
     pub control_busy: Histogram,
 }
@@ -137,6 +139,7 @@ impl Metrics {
             link_up: int_gauges(r, "link_up", "1 while the link carries", &["from", "to"])?,
             link_rtt: gauges(r, "link_rtt_seconds", "Median round trip", &["from", "to"])?,
             link_loss: gauges(r, "link_loss_ratio", "Loss one way, as the router takes it", &["from", "to"])?,
+            media: Media::new(r)?,
             control_busy: registered(r, control_times()?)?,
             registry,
         })
@@ -163,6 +166,7 @@ impl Metrics {
             }
             Note::Unanswered(_) => self.edge_unanswered.inc(),
             Note::Absorbed => self.absorbed.inc(),
+            Note::Media(fate) => self.media.descriptions.with_label_values(&[fate.label()]).inc(),
             Note::Overload(news) => self.overload.note(*news),
             Note::Hop(event) => self.hops.note(event),
         }
@@ -239,6 +243,11 @@ impl Metrics {
         sum
     }
 
+    /// A media relay did not carry out an order.
+    pub fn media_failed(&self, reason: &str) {
+        self.media.failed.with_label_values(&[reason]).inc();
+    }
+
     /// The kernel dropped datagrams because the socket was full.
     pub fn kernel_dropped(&self, count: u32) {
         self.kernel_dropped.inc_by(u64::from(count));
@@ -285,6 +294,34 @@ impl Hops {
             HopSign::Unavailable => self.unavailable.with_label_values(&to).inc(),
             HopSign::Answer(delay) => self.answer.with_label_values(&to).observe(delay.as_secs_f64()),
         }
+    }
+}
+
+/// What media relays do for this proxy.
+pub struct Media {
+    descriptions: IntCounterVec,
+    failed: IntCounterVec,
+    /// 1: the relay answers; 0: it does not.
+    pub relay_up: IntGaugeVec,
+}
+
+impl Media {
+    fn new(r: &Registry) -> Result<Self, prometheus::Error> {
+        Ok(Self {
+            descriptions: counters(
+                r,
+                "media_descriptions_total",
+                "Session descriptions that passed, or did not",
+                &["fate"],
+            )?,
+            failed: counters(
+                r,
+                "media_orders_failed_total",
+                "Orders that a media relay did not carry out",
+                &["reason"],
+            )?,
+            relay_up: int_gauges(r, "media_relay_up", "1 while the media relay answers", &["relay"])?,
+        })
     }
 }
 

@@ -5,7 +5,7 @@ mod books;
 
 use crate::{
     admin,
-    config::{Admin, Dial, Edge, Mesh, Overload, PolicySection, Record, Registrar, Sip, StoreKind},
+    config::{Admin, Dial, Edge, Media, Mesh, Overload, PolicySection, Record, Registrar, Sip, StoreKind},
     control::{self, ActivePolicy, Control, Facts, Handle, NotApplied},
     core::{
         Proxy,
@@ -16,6 +16,7 @@ use crate::{
         view::View,
     },
     location::Directory,
+    media,
     mesh::{dialer::Dialer, seeds::Seeds, server},
     metrics::Metrics,
     options::{self, Asker},
@@ -56,6 +57,8 @@ pub struct Config {
     pub sip: Sip,
     /// `[overload]`
     pub overload: Overload,
+    /// `[media]`
+    pub media: Media,
     /// `[edge]`
     pub edge: Edge,
     /// `[[dial]]`
@@ -156,8 +159,13 @@ pub async fn run(config: Config, clock: Clock, life: Life) -> Result<(), Service
 
     let mut parts: JoinSet<Result<(), ServiceError>> = JoinSet::new();
     let phase = life.watch();
-    let control_task = tokio::spawn(control::run(control, events, roster, ready, phase));
-    part(&mut parts, worker::run(listeners.sip, make_core, handle.clone(), site, resolver));
+    let (steering, steering_seen) = watch::channel(Arc::default());
+    let control_task = tokio::spawn(control::run(control, events, roster, steering, ready, phase));
+    let relays = config.media.relays();
+    let controller = facts.own.to_string();
+    let orders = facts.anchors.then(|| media::Orders::start(&relays, handle.clone(), controller));
+    part(&mut parts, worker::run(listeners.sip, make_core, handle.clone(), site, resolver, orders));
+    tokio::spawn(media::steer(relays, handle.clone(), steering_seen));
     let key = Mac::new(&facts.probe_key);
     part(&mut parts, probe::service::reflect(listeners.reflector, roster_seen.clone(), handle.clone(), key));
     let probing = config.mesh.probing();
@@ -235,6 +243,7 @@ fn prepare(config: &Config, clock: Clock) -> Result<Prepared, ServiceError> {
     config.record.check().map_err(unsound)?;
     config.dns.check().map_err(unsound)?;
     config.registrar.check().map_err(unsound)?;
+    config.media.check().map_err(unsound)?;
     let own = own_id(&config.node)?;
     config.router.validate().map_err(|error| ServiceError::Config("router", error.to_string()))?;
 
@@ -271,6 +280,7 @@ fn prepare(config: &Config, clock: Clock) -> Result<Prepared, ServiceError> {
         flow_secret: chance::seed(),
         timer_c: Duration::from_secs(config.sip.timer_c_s),
         overload: config.overload.settings(clock.start_unix_us() / 1_000_000),
+        media: config.media.settings(),
         idle: Duration::from_secs(config.sip.streams.idle_timeout_s),
     };
     let facts = Facts {
@@ -284,6 +294,7 @@ fn prepare(config: &Config, clock: Clock) -> Result<Prepared, ServiceError> {
         authority,
         node_expiry: config.mesh.node_expiry(),
         advertise: config.mesh.advertise,
+        anchors: config.media.settings().is_some(),
     };
     let resolver = resolver(&config.dns)?;
     let door = admin::Door::load(&config.admin, &config.node.mesh_domain).map_err(unsound)?;

@@ -36,6 +36,7 @@ impl Control {
             advertise: self.facts.advertise,
             overrides: self.orders.own().to_vec(),
             links,
+            media: self.media.clone(),
         };
         self.tell_router(router::Input::Report(statement.report()));
         self.tell_flood(Input::Own(Box::new(statement)));

@@ -8,6 +8,7 @@ use crate::{
         exchange::Exchange,
         flood::{Flood, Input, Output},
         ledger::{LIFETIME_MAX, Ledger, RefusedWord},
+        relay::MediaRelay,
         stream::StreamId,
     },
     probe::service::Windows,
@@ -55,6 +56,8 @@ pub struct Facts {
     pub node_expiry: Duration,
     /// Where it takes mesh streams from nodes that were not told of it.
     pub advertise: Option<SocketAddr>,
+    /// It anchors media.
+    pub anchors: bool,
 }
 
 /// See the module.
@@ -78,6 +81,8 @@ pub struct Control {
     recorder: Recorder,
     pub(super) sequence: u64,
     pub(super) phase: Phase,
+    /// The media relay beside this node, while there is a stream to it.
+    pub(super) media: Option<MediaRelay>,
     pub(super) changes: broadcast::Sender<Change>,
     pub(super) regions: BTreeSet<Region>,
     started: bool,
@@ -124,6 +129,7 @@ impl Control {
             recorder,
             sequence: 0,
             phase: Phase::Serving,
+            media: None,
             changes: broadcast::Sender::new(CHANGES),
             regions: BTreeSet::new(),
             started: false,

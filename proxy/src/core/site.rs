@@ -1,6 +1,6 @@
 //! What does not change while the node runs: its place, its names, its edge, its dial plan, its patience.
 
-use super::{dial::DialPlan, flow::Flow, names::Names, overload, registrar, sockets::Sockets};
+use super::{dial::DialPlan, flow::Flow, media, names::Names, overload, registrar, sockets::Sockets};
 use ipnet::IpNet;
 use ringway_router::{Class, NodeName, Tenant};
 use ringway_sip::{Limits, Peer, Timing, Via};
@@ -44,6 +44,8 @@ pub struct Site {
     pub timer_c: Duration,
     /// What is done under overload.
     pub overload: overload::Settings,
+    /// How media is anchored; `None`: it goes its own way.
+    pub media: Option<media::Settings>,
     /// How long a connection may be idle before it is closed.
     pub idle: Duration,
 }

@@ -13,7 +13,7 @@ use ringway_proxy::core::{
 };
 use ringway_router::Region;
 use ringway_sip::{Limits, Peer, Timing};
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, time::Duration};
 
 pub(crate) const MESH: &str = "mesh.example";
 
@@ -63,6 +63,14 @@ impl Place {
         SocketAddr::from(([10, self as u8 + 1, 1, n], 5060))
     }
 
+    /// Which element of an edge has that address.
+    pub(crate) fn edge_number(address: SocketAddr) -> u8 {
+        match address {
+            SocketAddr::V4(address) => address.ip().octets()[3],
+            SocketAddr::V6(_) => 0,
+        }
+    }
+
     /// The region of an address.
     pub(crate) fn of(address: SocketAddr) -> Option<Self> {
         let SocketAddr::V4(address) = address else { return None };
@@ -90,6 +98,7 @@ impl Place {
             registrar: Settings::default(),
             node: self.node().node,
             flow_secret: 7,
+            media: None,
             idle: Duration::from_secs(600),
         }
     }
@@ -105,6 +114,7 @@ impl Place {
             standing: present.clone().map(Place::proxy).collect(),
             neighbors: present.map(|place| (place.region(), vec![neighbor(place)])).collect(),
             peers: others().map(Place::proxy).collect(),
+            media: BTreeSet::new(),
             draining: false,
         }
     }
