@@ -160,11 +160,12 @@ impl Context {
         let of = self.attempts[n].of;
         let anchor = self.branches[of].anchor.as_ref()?;
         let kind = match (anchor.kind, &anchor.state) {
-            (_, State::Waiting(_) | State::Off) => return None,
             (Some(Kind::Offer), State::Ready(_)) => Kind::Answer,
             // RFC 3261 §13.2.1: without an offer in the INVITE the callee makes it. Nothing else is answered with an offer.
             (None, State::Ready(_)) if self.request.method() == Method::Invite => Kind::Offer,
-            (Some(Kind::Answer) | None, State::Ready(_)) => return None,
+            (Some(Kind::Answer) | None, State::Ready(_)) | (_, State::Waiting(_) | State::Off) => {
+                return None;
+            }
         };
         let place = match body::find(response) {
             Found::Sdp(place) => place,
