@@ -8,7 +8,8 @@ mod world;
 use ringway_proxy::core::media::{Fate, Kind, Side};
 use std::{net::SocketAddr, time::Duration};
 use world::{
-    CALLEE, CALLER, Draft, Manner, NUMBER, Place, Sip, Speech, Survey, World,
+    CALLEE, CALLER, Draft, Manner, NUMBER, Place, Sip, Survey, World,
+    callee::Speech,
     caller::draft_in_dialog,
     place::Place::{Ohio, Oregon, Virginia},
     sip::{answer, is_sdp, sdp},

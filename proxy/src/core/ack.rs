@@ -36,7 +36,7 @@ impl Proxy {
     pub(super) fn on_ack(&mut self, from: Peer, ack: Message) {
         if self.engine.gates.is_closed(ack.call_id()) {
             let call_id = ack.call_id().to_owned();
-            if self.engine.gates.hold(&call_id, Held::Ack { from, ack }).is_err() {
+            if self.engine.gates.hold(&call_id, Held::Ack { from, ack }).is_some() {
                 self.engine.note(Note::Dropped(Dropped::UnanchoredAck));
             }
             return;

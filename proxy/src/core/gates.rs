@@ -54,19 +54,15 @@ impl Gates {
         }
     }
 
-    /// Lets a message wait at a gate that is closed.
-    ///
-    /// # Errors
-    /// The message, when too many wait.
-    #[expect(clippy::result_large_err, reason = "the message itself, moved once")]
-    pub(super) fn hold(&mut self, call_id: &str, message: Held) -> Result<(), Held> {
+    /// Lets a message wait at a gate that is closed. Gives it back when too many wait.
+    pub(super) fn hold(&mut self, call_id: &str, message: Held) -> Option<Held> {
         match self.closed.get_mut(call_id) {
             Some(gate) if self.held < HELD_MAX => {
                 gate.queue.push_back(message);
                 self.held += 1;
-                Ok(())
+                None
             }
-            Some(_) | None => Err(message),
+            Some(_) | None => Some(message),
         }
     }
 

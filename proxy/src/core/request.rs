@@ -33,7 +33,7 @@ impl Proxy {
             self.engine.answer(now, id, &request, from, 100, "Trying");
         }
         let call_id = request.call_id().to_owned();
-        if let Err(Held::Request { id, from, request }) =
+        if let Some(Held::Request { id, from, request }) =
             self.engine.gates.hold(&call_id, Held::Request { id, from, request })
         {
             self.engine.refuse(now, id, &request, from, &Refusal::Overloaded);

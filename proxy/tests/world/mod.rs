@@ -16,7 +16,7 @@ pub(crate) mod repeat;
 pub(crate) mod sip;
 pub(crate) mod survey;
 
-pub(crate) use callee::{Callee, Manner, Speech};
+pub(crate) use callee::{Callee, Manner};
 pub(crate) use caller::{Caller, Placed};
 pub(crate) use place::Place;
 pub(crate) use sip::{Draft, Sip};
