@@ -18,7 +18,8 @@ use world::{
 /// Direct comes first although it loses, so that there is always a copy.
 const DIRECT_FIRST: &str = "revision = 1\n[[rule]]\nprefer = [\"direct\"]\nprefer_r = 100\n";
 /// Longer than any link takes.
-const SLOW: Duration = Duration::from_millis(400);
+const SLOW_MS: u64 = 400;
+const SLOW: Duration = Duration::from_millis(SLOW_MS);
 
 fn anchored(survey: &Survey, manner: Manner) -> World {
     World::anchored(1, survey, true).with_phones(manner)
@@ -73,9 +74,9 @@ fn a_200_does_not_overtake_a_183_and_a_180_not_either() {
     for (code, body) in [(183, sdp(CALLEE.edge(1), 30_000)), (180, String::new()), (200, String::new())] {
         world.send(CALLEE.edge(1), Virginia.proxy(), answer(&there, code, "b", CALLEE.edge(1), &body));
     }
-    world.run_ms(SLOW.as_millis() as u64 - 50);
+    world.run_ms(SLOW_MS - 50);
     assert!(heard(&world, Oregon, 1).is_empty(), "all of them wait in Virginia");
-    world.run_ms(2 * SLOW.as_millis() as u64);
+    world.run_ms(2 * SLOW_MS);
     assert_eq!(heard(&world, Oregon, 1), ["183 to INVITE", "180 to INVITE", "200 to INVITE"]);
     assert_eq!(world.relay(Virginia).orders.len(), 2);
 }
@@ -92,7 +93,7 @@ fn a_copy_asks_nobody_again_while_the_relay_thinks_nor_later() {
         world.send(CALLEE.edge(1), Virginia.proxy(), early.clone());
         world.run_ms(50);
     }
-    world.run_ms(2 * SLOW.as_millis() as u64);
+    world.run_ms(2 * SLOW_MS);
     world.send(CALLEE.edge(1), Virginia.proxy(), early);
     world.run_ms(200);
     assert_eq!(heard(&world, Oregon, 1).len(), 4, "every copy goes up");
@@ -124,7 +125,7 @@ fn a_bye_waits_behind_its_ack_and_an_update_behind_the_183() {
     (update.from, update.to) = (Sip::read(&early).one("To").to_owned(), there.one("From").to_owned());
     update.routes = there.all("Record-Route").iter().map(|&route| route.to_owned()).collect();
     world.send(CALLEE.edge(1), Virginia.proxy(), update.text());
-    world.run_ms(2 * SLOW.as_millis() as u64);
+    world.run_ms(2 * SLOW_MS);
     assert_eq!(heard(&world, Oregon, 1), ["183 to INVITE", "UPDATE"]);
 }
 

@@ -12,16 +12,14 @@ mod world;
 
 use fake::{Fake, Habit, LIMIT, eventually};
 use node::{controller, handle, order, release};
+use ringway_node::clock::Clock;
 use ringway_proxy::{
     control::Handle,
     core::media::{Kind, Order, Unanchored},
     media::{Orders, Settings},
 };
 use std::{net::SocketAddr, time::Duration};
-use tokio::{
-    sync::oneshot,
-    time::{Instant, timeout},
-};
+use tokio::{sync::oneshot, time::timeout};
 use tonic::Code;
 
 const DEADLINE: Duration = Duration::from_millis(300);
@@ -57,7 +55,7 @@ impl Desk {
     fn metric(&self, name: &str, label: &str) -> f64 {
         let families = self.control.metrics().registry().gather();
         let family = families.iter().find(|family| family.name() == name);
-        let mut of = family.into_iter().flat_map(|family| family.get_metric());
+        let mut of = family.into_iter().flat_map(prometheus::proto::MetricFamily::get_metric);
         let found = of.find(|metric| metric.get_label().iter().any(|pair| pair.value() == label));
         found.map_or(0.0, |metric| metric.get_counter().get_value() + metric.get_gauge().get_value())
     }
@@ -102,7 +100,7 @@ async fn when_one_is_dead_slow_or_full_the_next_one_is_asked() {
     slow.behave(Habit { delay: LIMIT, ..Habit::default() });
     full.behave(Habit { refuses: Some(Code::ResourceExhausted), ..Habit::default() });
     let desk = Desk::start(&[Fake::dead().await, slow.at, full.at, good.at]);
-    let began = Instant::now();
+    let began = Clock::start().now();
     let found = (0..8).map(|n| desk.give(order(&format!("c{n}"), Kind::Offer)));
     for found in found.collect::<Vec<_>>() {
         assert!(timeout(LIMIT, found).await.unwrap().unwrap().unwrap().contains("o=good"));
@@ -147,7 +145,7 @@ async fn without_any_relay_the_answer_comes_soon_all_the_same() {
     let slow = Fake::start("slow").await;
     slow.behave(Habit { delay: LIMIT, ..Habit::default() });
     let desk = Desk::start(&[slow.at, Fake::dead().await]);
-    let began = Instant::now();
+    let began = Clock::start().now();
     assert_eq!(desk.ask(order("c1", Kind::Offer)).await, Err(Unanchored::Away));
     assert_eq!(desk.ask(order("c2", Kind::Answer)).await, Err(Unanchored::Away));
     assert!(began.elapsed() < 8 * DEADLINE, "{:?}", began.elapsed());
