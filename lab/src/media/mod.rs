@@ -2,7 +2,7 @@
 //! (its number, its place in the stream, when it left), so whoever hears it knows exactly what the network did with it:
 //! one process speaks and listens, so there is one clock. The product's own parsers have no part in it.
 //!
-//! [`Leg`] is the pure half: one phone's end of a conversation. [`Studio`] is the shell: the sockets, one timer and one
+//! `Leg` is the pure half: one phone's end of a conversation. [`Studio`] is the shell: the sockets, one timer and one
 //! thread for all legs of a lab, and the record of what was spoken and heard.
 
 mod ear;
