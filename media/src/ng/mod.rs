@@ -28,7 +28,7 @@ pub use command::{Call, Command, Delete, Gate, Gated, Kind, Party, Proposal, Que
 pub use cookies::{Cookies, Seen};
 pub use packet::{Encoding, Packet, Request};
 pub use refusal::{Malformed, Refusal};
-pub use reply::Reply;
+pub use reply::{Reply, Sdp};
 pub use report::{MediaReport, Member, Quality, Report, Sample, StreamReport};
 pub use statistics::Statistics;
 pub use value::{Dictionary, Value};

@@ -92,3 +92,6 @@ impl<'a> Packet<'a> {
         datagram
     }
 }
+
+#[cfg(test)]
+mod tests;
