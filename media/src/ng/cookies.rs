@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 /// What is remembered: longer than the retries of Kamailio and OpenSIPS take, five of a second each.
-pub const AGE: Duration = Duration::from_secs(15);
+const AGE: Duration = Duration::from_secs(15);
 
 /// See the module. Cookies of different controllers are different ones: in containers they have the same process ids.
 #[derive(Debug)]

@@ -23,8 +23,6 @@ pub enum Malformed {
     Items,
     /// Not JSON, or numbers that are not whole.
     Json,
-    /// Longer than any datagram.
-    Length,
 }
 
 impl Malformed {
@@ -41,7 +39,6 @@ impl Malformed {
             Self::Depth => "depth",
             Self::Items => "items",
             Self::Json => "json",
-            Self::Length => "length",
         }
     }
 }

@@ -7,21 +7,25 @@ use super::Line;
 pub struct Attribute<'a> {
     /// The name; names are case-sensitive (RFC 8866 §6).
     pub name: &'a str,
-    /// What stands behind the colon; empty without one.
+    /// What stands behind the colon; empty without one, and when it is not UTF-8.
     pub value: &'a str,
     /// Which line it is, from 1.
     pub line: usize,
 }
 
 impl<'a> Attribute<'a> {
-    /// Reads an `a=` line; `None` for other lines, and for those that are not UTF-8.
+    /// Reads an `a=` line; `None` for other lines, and for a name that is not UTF-8. A value that is not UTF-8 leaves the
+    /// name: nobody hides a candidate from a relay behind a byte that is no letter.
     pub(super) fn of(line: Line<'a>) -> Option<Attribute<'a>> {
         if line.letter != 'a' {
             return None;
         }
-        let text = std::str::from_utf8(line.value).ok()?;
-        let (name, value) = text.split_once(':').unwrap_or((text, ""));
-        Some(Attribute { name: name.trim_ascii(), value: value.trim_ascii(), line: line.number })
+        let name_end = line.value.iter().position(|byte| *byte == b':').unwrap_or(line.value.len());
+        let (name, value) = line.value.split_at(name_end);
+        let name = std::str::from_utf8(name).ok()?.trim_ascii();
+        let value =
+            std::str::from_utf8(value).map_or("", |value| value.strip_prefix(':').unwrap_or_default());
+        Some(Attribute { name, value: value.trim_ascii(), line: line.number })
     }
 
     /// Whether it speaks of ICE (RFC 8839 §5): a relay in the way must take all of it out or none.

@@ -117,6 +117,16 @@ fn a_new_connection_stands_above_bandwidth_and_attributes() {
 }
 
 #[test]
+fn what_is_no_text_is_removed_by_its_name_all_the_same() {
+    let lines = [CALL.as_bytes(), b"\na=candidate:1 \xff\na=x:\xff\na=\xff"].concat();
+    let call = Description::parse(lines, &Limits::default()).unwrap();
+    assert!(call.section(1).unwrap().has_ice());
+    let mut edit = call.edit();
+    edit.remove_ice();
+    assert_eq!(edit.finish(), [CALL.as_bytes(), b"\na=x:\xff\na=\xff"].concat());
+}
+
+#[test]
 #[should_panic(expected = "must not break out")]
 fn no_text_of_ours_makes_two_lines_of_one() {
     changes(|edit| edit.username("a\r\na=evil"));

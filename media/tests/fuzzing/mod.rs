@@ -1,0 +1,12 @@
+//! What the fuzzer feeds with bytes, and what must hold whatever they are. The targets under `fuzz/` include this file
+//! by its path, and `corpus.rs` replays their corpus through the same functions.
+
+mod control;
+
+pub(crate) use control::{bencode, ng_request};
+
+/// A function that must bear any bytes.
+pub(crate) type Target = fn(&[u8]);
+
+/// All of them, by the names of their targets and corpora.
+pub(crate) const TARGETS: [(&str, Target); 2] = [("bencode", bencode), ("ng_request", ng_request)];
