@@ -12,7 +12,11 @@ impl Draft {
     pub(super) fn flag(&mut self, flag: &str) {
         // In `rtpp-flags`, keys with values are flags too: ICE=remove, or label=caller.
         if let Some((key, value)) = flag.split_once('=') {
-            return self.entry(key, &Value::text(value.trim_matches(['[', ']'])));
+            return match &normal(key)[..] {
+                // No flags in flags, however deep, and no other order than the one that was given.
+                "flags" | "rtpp-flags" | "command" | "sdp" => self.ignore(flag),
+                _ => self.entry(key, &Value::text(value.trim_matches(['[', ']']))),
+            };
         }
         let word = normal(flag);
         if self.switch(&word) || self.prefixed(&word, flag) {

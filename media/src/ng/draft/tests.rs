@@ -330,6 +330,23 @@ fn one_text_of_flags_as_newer_controllers_send_it() {
 }
 
 #[test]
+fn flags_hold_no_flags_and_no_orders() {
+    for key in ["flags=", "rtpp-flags="] {
+        let deep = key.repeat(6_000);
+        for list in ["flags", "rtpp flags"] {
+            let offer = offer(&format!(r#""{list}":"{deep}asymmetric""#));
+            let Ok(Command::Offer(proposal)) = &offer.command else { panic!("{:?}", offer.command) };
+            assert_eq!((proposal.wishes.asymmetric, offer.ignored.len()), (false, 1));
+        }
+    }
+    let offer = offer(r#""flags":["command=delete","sdp=x"]"#);
+    assert_eq!(
+        (offer.command.unwrap().kind(), offer.ignored),
+        (Kind::Offer, vec!["command=delete".to_owned(), "sdp=x".to_owned()])
+    );
+}
+
+#[test]
 fn protocols_by_name_and_by_halves() {
     for (flags, transport) in [
         ("", Transport::Kept),
