@@ -1,0 +1,9 @@
+//! A datagram of a controller, read, answered and remembered.
+
+#![no_main]
+
+#[expect(dead_code, reason = "each target uses one of its functions")]
+#[path = "../../media/tests/fuzzing/mod.rs"]
+mod fuzzing;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzzing::ng_request(data));
