@@ -74,7 +74,7 @@ impl Header {
 
     /// On the wire.
     #[must_use]
-    pub fn print(&self) -> [u8; HEADER_BYTES] {
+    pub fn encode(&self) -> [u8; HEADER_BYTES] {
         let mut head = [VERSION, self.key, self.lane, self.port, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         head[4..8].copy_from_slice(&self.sender.0.to_be_bytes());
         head[8..].copy_from_slice(&self.counter.to_be_bytes());
@@ -257,7 +257,7 @@ impl<'a> Frame<'a> {
 
     /// Into the front of a buffer; how many bytes it took. `None`: there is not room for it.
     #[must_use]
-    pub fn print(&self, out: &mut [u8]) -> Option<usize> {
+    pub fn encode(&self, out: &mut [u8]) -> Option<usize> {
         let mut out = Pen { out, at: 0 };
         let kind = match self.body {
             Body::Rtp(..) => RTP,
@@ -304,7 +304,7 @@ impl<'a> Frame<'a> {
     pub(super) const BYTES_MIN: usize = FIXED_BYTES + 2 * ID_BYTES + PROBE_BYTES;
 
     /// Moves the printed body of a frame one hop on. The hops stand in its second byte.
-    pub(super) fn step_printed(bytes: &mut [u8], hops: &Hops) {
+    pub(super) fn step_encoded(bytes: &mut [u8], hops: &Hops) {
         bytes[1] = hops.byte();
     }
 }

@@ -172,7 +172,7 @@ impl Sealer {
 fn seal_in_place(key: &FrameKey, header: Header, packet: &mut [u8]) -> Option<()> {
     let (head, sealed) = packet.split_first_chunk_mut::<HEADER_BYTES>()?;
     let (body, tag) = sealed.split_last_chunk_mut::<TAG_BYTES>()?;
-    *head = header.print();
+    *head = header.encode();
     let nonce = Nonce::assume_unique_for_key(header.nonce());
     key.0.seal_in_place_scatter(nonce, Aad::from(&*head), body, &[], tag).ok()
 }
