@@ -1,0 +1,76 @@
+//! A call: its parties, and who has which leg. Small and cold; the packet path sees legs only.
+
+use super::{PARTIES_MAX, Side};
+use ringway_router::Time;
+use std::sync::Arc;
+
+/// A call. Parties are known by their tags; the first one is the caller.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) id: Arc<str>,
+    /// Whose it is; empty: of nobody with a lease.
+    pub(super) controller: Arc<str>,
+    pub(super) created: Time,
+    /// The last order that was about it.
+    pub(super) signaled: Time,
+    pub(super) answered: bool,
+    /// When it is looked at next.
+    pub(super) due: Time,
+    pub(super) parties: Vec<Party>,
+}
+
+/// Somebody in a call ("monologue" in rtpengine's words).
+#[derive(Debug)]
+pub(super) struct Party {
+    /// Empty: it has not answered yet.
+    pub(super) tag: Arc<str>,
+    /// The branch that its offer went down; empty: none was named.
+    pub(super) branch: Arc<str>,
+    pub(super) side: Side,
+    /// Those who answered the same branch before: it was forked behind our back, and the last one to answer has the ports.
+    pub(super) outdone: Vec<Arc<str>>,
+    /// By section; `None`: it was never opened.
+    pub(super) legs: Vec<Option<u32>>,
+}
+
+impl Call {
+    pub(super) fn by_tag(&self, tag: &str) -> Option<usize> {
+        self.parties.iter().position(|party| *party.tag == *tag).filter(|_| !tag.is_empty())
+    }
+
+    /// A branch that has not answered. Without a name: the last one.
+    pub(super) fn unanswered(&self, branch: &str) -> Option<usize> {
+        let fits = |party: &Party| party.tag.is_empty() && (branch.is_empty() || *party.branch == *branch);
+        self.parties.iter().rposition(fits)
+    }
+
+    pub(super) fn by_branch(&self, branch: &str) -> Option<usize> {
+        self.parties.iter().rposition(|party| *party.branch == *branch).filter(|_| !branch.is_empty())
+    }
+
+    /// Whether one more fits, with all names that it has.
+    pub(super) fn has_room(&self) -> bool {
+        self.parties.iter().map(|party| 1 + party.outdone.len()).sum::<usize>() < PARTIES_MAX
+    }
+
+    pub(super) fn legs(&self) -> impl Iterator<Item = u32> {
+        self.parties.iter().flat_map(|party| party.legs.iter().flatten().copied())
+    }
+}
+
+impl Party {
+    pub(super) fn new(tag: &str, branch: &str, side: Side) -> Self {
+        Self { tag: tag.into(), branch: branch.into(), side, outdone: Vec::new(), legs: Vec::new() }
+    }
+
+    pub(super) fn leg(&self, section: usize) -> Option<u32> {
+        self.legs.get(section).copied().flatten()
+    }
+
+    pub(super) fn place(&mut self, section: usize, leg: u32) -> Option<u32> {
+        if self.legs.len() <= section {
+            self.legs.resize(section + 1, None);
+        }
+        self.legs[section].replace(leg)
+    }
+}

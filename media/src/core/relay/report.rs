@@ -1,0 +1,37 @@
+//! What is told of a call.
+
+use super::{CallReport, Relay, StreamReport, call::Call, leg::Way};
+
+impl Relay {
+    /// The call as it stands: every leg that there is, by party and section.
+    pub(super) fn report(&self, call: &Call) -> CallReport {
+        let mut streams = Vec::new();
+        for party in &call.parties {
+            for (media, number) in (0..).zip(&party.legs) {
+                let Some(leg) = number.and_then(|number| self.legs.find(number)) else { continue };
+                let (local, remote) = match &leg.way {
+                    Way::Edge(edge) => (Some(self.ports.local(edge.pair)), edge.latch.destination()),
+                    Way::Mesh(_) => (None, None),
+                };
+                let (summary, round_trip) = (leg.stats.summary(), leg.trip.duration());
+                streams.push(StreamReport {
+                    tag: party.tag.clone(),
+                    media,
+                    side: party.side,
+                    local,
+                    remote,
+                    dropped: leg.dropped,
+                    round_trip,
+                    mos: summary.mos(round_trip),
+                    summary,
+                });
+            }
+        }
+        CallReport {
+            call_id: call.id.clone(),
+            controller: call.controller.clone(),
+            created: call.created,
+            streams,
+        }
+    }
+}
