@@ -1,4 +1,5 @@
 use super::*;
+use crate::core::relay::RouteKey;
 use ringway_router::Protect;
 use world::{CALIFORNIA, OHIO, OHIO_TOO, OREGON, VIRGINIA, VOICE, World};
 

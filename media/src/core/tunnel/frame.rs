@@ -9,7 +9,7 @@
 //!          probe       path and lane 2 · sequence 4
 //! tag 16
 //! ```
-//! Numbers are big-endian. A frame has one form only: what parses, prints to the same bytes.
+//! Numbers are big-endian. A frame has one form only: what parses is encoded to the same bytes.
 
 use super::Refusal;
 use crate::core::{
@@ -303,7 +303,7 @@ impl<'a> Frame<'a> {
     /// The shortest body there is: a probe, straight to the destination.
     pub(super) const BYTES_MIN: usize = FIXED_BYTES + 2 * ID_BYTES + PROBE_BYTES;
 
-    /// Moves the printed body of a frame one hop on. The hops stand in its second byte.
+    /// Moves the encoded body of a frame one hop on. The hops stand in its second byte.
     pub(super) fn step_encoded(bytes: &mut [u8], hops: &Hops) {
         bytes[1] = hops.byte();
     }
