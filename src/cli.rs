@@ -215,6 +215,12 @@ pub(crate) enum Route {
         /// Traffic class
         #[arg(long, default_value = "voice")]
         class: String,
+        /// Whose call
+        #[arg(long, default_value = "", hide_default_value = true)]
+        tenant: String,
+        /// The number called
+        #[arg(long, default_value = "", hide_default_value = true, value_name = "NUMBER")]
+        called: String,
         /// The decision that was in force then, from the node's record: 10:31:07 today (UTC), or a full RFC 3339 time
         #[arg(long, value_name = "TIME")]
         at: Option<String>,

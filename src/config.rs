@@ -1,11 +1,12 @@
 //! The file that `ringway run -c` and `ringway check -c` take: all sections, strictly.
 
+use ringway_media::config::Relay;
 use ringway_node::{
     config::{self, ConfigError, Log, Metrics, Node},
     dns::Dns,
 };
 use ringway_proxy::{
-    config::{Admin, Dial, Edge, Mesh, Overload, PolicySection, Record, Registrar, Sip, TlsSection},
+    config::{Admin, Dial, Edge, Media, Mesh, Overload, PolicySection, Record, Registrar, Sip, TlsSection},
     service,
 };
 use ringway_router::Settings;
@@ -23,11 +24,14 @@ pub(crate) struct File {
     metrics: Metrics,
     #[serde(default)]
     admin: Admin,
-    mesh: Mesh,
-    sip: Sip,
+    mesh: Option<Mesh>,
+    sip: Option<Sip>,
     #[serde(default)]
     overload: Overload,
-    edge: Edge,
+    #[serde(default)]
+    media: Media,
+    edge: Option<Edge>,
+    relay: Option<Relay>,
     #[serde(default)]
     dial: Vec<Dial>,
     #[serde(default)]
@@ -42,6 +46,15 @@ pub(crate) struct File {
     dns: Dns,
 }
 
+/// What the node is to be.
+#[derive(Debug)]
+pub(crate) struct Roles {
+    pub(crate) proxy: Option<service::Config>,
+    pub(crate) relay: Option<Relay>,
+}
+
+const MISSING: &str = "this section is missing, and a proxy needs it; a media relay alone has [relay] and none of [mesh], [sip] and [edge]";
+
 impl File {
     /// Reads it. Paths in it are relative to its folder.
     ///
@@ -50,12 +63,14 @@ impl File {
     pub(crate) fn load(file: &Path) -> Result<Self, ConfigError> {
         let mut this: Self = config::load(file)?;
         let folder = file.parent().unwrap_or(Path::new("."));
-        for path in [&mut this.mesh.certificate, &mut this.mesh.key, &mut this.mesh.authority]
-            .into_iter()
+        for path in this
+            .mesh
+            .iter_mut()
+            .flat_map(|mesh| [&mut mesh.certificate, &mut mesh.key, &mut mesh.authority])
             .chain(this.policy.paths_mut())
             .chain(&mut this.record.folder)
             .chain(this.admin.paths_mut())
-            .chain(this.sip.tls.iter_mut().flat_map(TlsSection::paths_mut))
+            .chain(this.sip.iter_mut().filter_map(|sip| sip.tls.as_mut()).flat_map(TlsSection::paths_mut))
         {
             *path = folder.join(&*path);
         }
@@ -66,7 +81,20 @@ impl File {
         &self.log
     }
 
-    pub(crate) fn proxy(self) -> service::Config {
+    /// What the node is to be: a proxy where there is any of `[mesh]`, `[sip]` and `[edge]`, a media relay where there is
+    /// `[relay]`.
+    ///
+    /// # Errors
+    /// When it is to be neither, or a section of the proxy is missing.
+    pub(crate) fn roles(self, file: &Path) -> Result<Roles, ConfigError> {
+        let missing = |key| ConfigError::Unsound { file: file.to_owned(), key, reason: MISSING.to_owned() };
+        let is_proxy =
+            self.mesh.is_some() || self.sip.is_some() || self.edge.is_some() || self.relay.is_none();
+        let relay = self.relay.clone();
+        Ok(Roles { proxy: if is_proxy { Some(self.proxy().map_err(missing)?) } else { None }, relay })
+    }
+
+    fn proxy(self) -> Result<service::Config, &'static str> {
         let Self {
             node,
             log: _,
@@ -75,6 +103,7 @@ impl File {
             mesh,
             sip,
             overload,
+            media,
             edge,
             dial,
             registrar,
@@ -82,21 +111,23 @@ impl File {
             policy,
             record,
             dns,
+            relay: _,
         } = self;
-        service::Config {
+        Ok(service::Config {
             node,
             metrics,
             admin,
-            mesh,
-            sip,
+            mesh: mesh.ok_or("mesh")?,
+            sip: sip.ok_or("sip")?,
             overload,
-            edge,
+            media,
+            edge: edge.ok_or("edge")?,
             dial,
             registrar,
             router,
             policy,
             record,
             dns,
-        }
+        })
     }
 }

@@ -1,6 +1,10 @@
 //! What runs in this process: a node, its checker, or the laboratory.
 
-use crate::{cli, config::File};
+use crate::{
+    cli,
+    config::{File, Roles},
+};
+use ringway_media::service as relay;
 use ringway_node::{clock::Clock, config::ConfigError, log, phase::Life};
 use ringway_proxy::service::{self, ServiceError};
 use std::{
@@ -18,6 +22,9 @@ pub(crate) enum RunError {
     /// The configuration is right to the letter, but not in what it says; or the node failed.
     #[error("{}: {source}", file.display())]
     Service { file: PathBuf, source: ServiceError },
+    /// The same of the media relay.
+    #[error("{}: {source}", file.display())]
+    Relay { file: PathBuf, source: relay::ServiceError },
     /// The log level is none.
     #[error("{}: log.level: {why}", file.display())]
     Level { file: PathBuf, why: String },
@@ -35,12 +42,22 @@ pub(crate) async fn run(file: &Path) -> Result<(), RunError> {
     let life = Life::default();
     let signals = life.clone();
     let follow = tokio::spawn(signals.follow_signals());
-    let service = service::run(config.proxy(), clock, life);
-    let outcome = tokio::select! {
-        outcome = service => outcome,
-        Ok(Err(error)) = follow => return Err(RunError::Signals(error)),
+    let Roles { proxy, relay } = config.roles(file)?;
+    let alone = proxy.is_none();
+    let proxy = async {
+        let Some(config) = proxy else { return Ok(()) };
+        let outcome = service::run(config, clock, life.clone()).await;
+        outcome.map_err(|source| RunError::Service { file: file.to_owned(), source })
     };
-    outcome.map_err(|source| RunError::Service { file: file.to_owned(), source })
+    let relay = async {
+        let Some(config) = relay else { return Ok(()) };
+        let outcome = relay::run(config, alone, clock, life.clone()).await;
+        outcome.map_err(|source| RunError::Relay { file: file.to_owned(), source })
+    };
+    tokio::select! {
+        outcome = async { tokio::try_join!(proxy, relay) } => outcome.map(drop),
+        Ok(Err(error)) = follow => Err(RunError::Signals(error)),
+    }
 }
 
 /// `ringway check`.
@@ -48,8 +65,14 @@ pub(crate) fn check(file: &Path) -> Result<(), RunError> {
     let config = File::load(file)?;
     log::check(config.log())
         .map_err(|error| RunError::Level { file: file.to_owned(), why: error.to_string() })?;
-    service::check(&config.proxy(), Clock::start())
-        .map_err(|source| RunError::Service { file: file.to_owned(), source })?;
+    let Roles { proxy, relay } = config.roles(file)?;
+    if let Some(proxy) = proxy {
+        service::check(&proxy, Clock::start())
+            .map_err(|source| RunError::Service { file: file.to_owned(), source })?;
+    }
+    if let Some(relay) = relay {
+        relay::check(&relay).map_err(|source| RunError::Relay { file: file.to_owned(), source })?;
+    }
     println!("{}: good", file.display());
     Ok(())
 }

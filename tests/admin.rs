@@ -2,14 +2,14 @@
 
 mod support;
 
-use ringway_lab::world::Node;
+use ringway_lab::world::{Node, WorldSpec};
 use serde_json::Value;
 use std::{
     io::{BufRead as _, BufReader},
     process::{Command, Output, Stdio},
     time::Duration,
 };
-use support::{binary, world};
+use support::{binary, world, world_of};
 use tokio::time::{sleep, timeout};
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -17,13 +17,17 @@ const POLL: Duration = Duration::from_millis(100);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn orders_hold_in_the_whole_mesh_and_are_audited() {
-    let world = world(11).await;
+    let tuning = "[sip]\noptions_interval_s = 1".parse().expect("TOML");
+    let world = world_of(&WorldSpec { tuning, ..WorldSpec::whitepaper() }, 11).await;
     let west = world.node("us-west-2", 1).expect("the whitepaper has it");
     let east = world.node("us-east-1", 1).expect("the whitepaper has it");
     let direct = ["us-west-2", "us-east-1"];
     // The mesh has just met: routes may still follow the first measurements.
     until(|| chosen(west, &[]) == direct).await;
     let before_us = now_us();
+    // The signalling plane from end to end.
+    let well = "OPTIONS to us-east-1 was answered 200 in ";
+    until(|| json(&["route", "explain", "us-west-2", "us-east-1"], west).to_string().contains(well)).await;
 
     // Asked in the east, obeyed in the west.
     good(&["link", "disable", "us-west-2", "us-east-1", "--why", "fiber work"], east);
@@ -78,6 +82,18 @@ async fn orders_hold_in_the_whole_mesh_and_are_audited() {
     let too_early =
         run(&["route", "explain", "us-west-2", "us-east-1", "--at", "2001-01-01T00:00:00Z"], west);
     assert!(String::from_utf8_lossy(&too_early.stderr).contains("does not reach back"), "{too_early:?}");
+    // What the rules make of the calls of one tenant, to one number; and what a record from before them does.
+    let rules =
+        "revision = 1\n[[rule]]\nmatch = { tenant = \"acme\", called = \"+1703\" }\npin = [\"us-west-1\"]\n";
+    world.apply_policy(rules).await.expect("the policy is good");
+    let acme = ["--tenant", "acme", "--called", "+17035550100"];
+    until(|| chosen(west, &acme) == ["us-west-2", "us-west-1", "us-east-1"]).await;
+    let then = rfc3339(now_us());
+    for other in [&["--tenant", "acme"][..], &["--called", "+17035550100"], &[]] {
+        assert_eq!(chosen(west, other), direct, "{other:?}");
+    }
+    assert_eq!(chosen(west, &[&acme[..], &["--at", &then]].concat()).len(), 3);
+    assert_eq!(chosen(west, &[&acme[..], &["--at", &rfc3339(before_us)]].concat()), direct);
     world.shutdown().await;
 }
 

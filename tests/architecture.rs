@@ -38,7 +38,7 @@ const PURE_CRATES: [(&str, &[&str]); 2] = [
 ];
 
 /// Where pure code lives: no socket, no async, no clock, no chance, no global (DESIGN §2).
-const PURE: [&str; 25] = [
+const PURE: [&str; 27] = [
     "sip/src/",
     "router/src/",
     "proxy/src/core/",
@@ -50,6 +50,7 @@ const PURE: [&str; 25] = [
     "proxy/src/location/shelf.rs",
     "proxy/src/location/store.rs",
     "proxy/src/location/targets.rs",
+    "proxy/src/media/choice.rs",
     "proxy/src/probe/session.rs",
     "proxy/src/probe/packet.rs",
     "proxy/src/probe/reflector.rs",
@@ -63,6 +64,7 @@ const PURE: [&str; 25] = [
     "proxy/src/mesh/flood.rs",
     "proxy/src/mesh/flood/",
     "proxy/src/mesh/ledger.rs",
+    "proxy/src/mesh/relay.rs",
     "proxy/src/mesh/word.rs",
 ];
 
@@ -103,11 +105,12 @@ const IMPURE: [&str; 32] = [
 ];
 
 /// The proxy's core, besides, knows only the two pure crates, not the shell around it.
-const OUTSIDE_THE_CORE: [&str; 9] = [
+const OUTSIDE_THE_CORE: [&str; 10] = [
     "ringway_node",
     "ringway_proto",
     "crate::admin",
     "crate::control",
+    "crate::media",
     "crate::mesh",
     "crate::metrics",
     "crate::probe",
@@ -117,14 +120,18 @@ const OUTSIDE_THE_CORE: [&str; 9] = [
 
 /// The rooms that know the wire types: the doors (`convert.rs`), what carries frames unopened, the rooms that
 /// serve the admin API and those that ask it, and the client of etcd. Everything else speaks the house's own types.
-const WIRE_DOORS: [&str; 13] = [
+const WIRE_DOORS: [&str; 17] = [
     "proxy/src/admin/",
     "proxy/src/control/mod.rs",
     "proxy/src/control/state.rs",
     "proxy/src/control/streams.rs",
+    "proxy/src/media/convert.rs",
+    "proxy/src/media/relay.rs",
+    "proxy/src/media/steer.rs",
     "proxy/src/mesh/convert.rs",
     "proxy/src/mesh/convert/binding.rs",
     "proxy/src/mesh/convert/flood.rs",
+    "proxy/src/mesh/convert/relay.rs",
     "proxy/src/mesh/dialer.rs",
     "proxy/src/mesh/server.rs",
     "proxy/src/mesh/stream.rs",

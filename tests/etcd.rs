@@ -12,19 +12,23 @@ use ringway_proto::{
 };
 use std::{
     process::Stdio,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
     time::{Duration, Instant},
 };
-use support::{binary, call::Phones, etcd::Cluster, metric, pin, world_of};
+use support::{
+    binary,
+    etcd::Cluster,
+    metric, peer, pin,
+    sipp::{Totals, callee_args, caller_args, errors, start},
+    world_of,
+};
 use tokio::{
     process::{Child, Command},
     time::{sleep, timeout},
 };
 use tonic::{Code, transport::Channel};
 
+/// More than are placed while the test lasts.
+const CALLS: u64 = 20_000;
 /// Nobody waits longer for a word.
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -82,8 +86,9 @@ async fn a_fleet_shares_its_policy_and_survives_its_store() {
     let world = world_of(&spec(&cluster), 4).await;
     let [oregon, virginia] =
         ["us-west-2", "us-east-1"].map(|region| world.node(region, 1).expect("it is there"));
-    let stop = Arc::new(AtomicBool::new(false));
-    let talking = Phones::plug_in(&world).await.talk(Arc::clone(&stop));
+    let Some(sipp) = peer("sipp", "sip-tester") else { return };
+    let callee = start(&sipp, &world, "uas", callee_args(&world));
+    let mut caller = start(&sipp, &world, "uac", caller_args(&world, CALLS));
 
     applied_on_one_active_on_all(&world).await;
     of_two_one_wins(&world, oregon, virginia).await;
@@ -109,10 +114,14 @@ async fn a_fleet_shares_its_policy_and_survives_its_store() {
     println!("a policy was active on all nodes {} ms after etcd came back", at.elapsed().as_millis());
     until_restarted_obeys(&world, 20).await;
 
-    stop.store(true, Ordering::Relaxed);
-    let (placed, failed) = talking.await.expect("the caller does not panic");
-    println!("{placed} calls meanwhile, {failed} failed");
-    assert!(placed > 10 && failed == 0, "{failed} of {placed} calls failed");
+    // No new calls; those that stand go on to their end.
+    let id = caller.id().expect("it runs: it has more calls to place than this takes").to_string();
+    assert!(Command::new("kill").args(["-USR1", &id]).status().await.expect("kill runs").success());
+    timeout(LIMIT, caller.wait()).await.expect("the calls end in time").expect("sipp runs");
+    let Totals { successful, failed, retransmissions } = Totals::read(&world);
+    println!("{successful} calls meanwhile, {failed} failed, {retransmissions} retransmissions");
+    assert!(successful > 300 && failed == 0, "{failed} of {successful} calls failed\n{}", errors(&world));
+    drop(callee);
     drop(restarted);
     world.shutdown().await;
 }

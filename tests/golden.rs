@@ -6,12 +6,15 @@ use prost_types::{
     DescriptorProto, FileDescriptorProto, FileDescriptorSet, MethodDescriptorProto,
     field_descriptor_proto::{Label, Type},
 };
+use ringway_node::clock::Clock;
 use ringway_proxy::{
     core::{
+        media::Fate,
         output::{Dropped, HopEvent, HopSign, Note},
         overload::News,
     },
     metrics::Metrics,
+    options::Sounding,
 };
 use ringway_router::Region;
 use std::{collections::BTreeSet, env, fmt::Write as _, fs, path::Path, process::Command, time::Duration};
@@ -130,12 +133,15 @@ fn contract(file: &FileDescriptorProto) -> String {
             let _ = writeln!(text, "  {}", rpc(method));
         }
     }
+    for one in &file.enum_type {
+        let values = one.value.iter().map(|value| format!("{} {}", value.number(), value.name()));
+        let _ = writeln!(text, "\nenum {}: {}", one.name(), values.collect::<Vec<_>>().join(", "));
+    }
     for message in &file.message_type {
         assert!(message.nested_type.is_empty() && message.enum_type.is_empty(), "render nested types, too");
         let _ = writeln!(text, "\nmessage {}", message.name());
         fields(message, &mut text);
     }
-    assert!(file.enum_type.is_empty(), "render enums, too");
     text + "\n\n"
 }
 
@@ -205,6 +211,7 @@ fn metrics() -> String {
             policy_revision: 0,
         },
         Note::Dropped(Dropped::UnroutableAck),
+        Note::Media(Fate::Anchored),
         Note::Overload(News::Refused),
         Note::Overload(News::Ignored("old")),
         hop(HopSign::Request),
@@ -216,9 +223,13 @@ fn metrics() -> String {
         metrics.note(&note);
     }
     metrics.overload_of(0, 0.5, 1);
+    metrics.media_failed("deadline");
+    metrics.media.relay_up.with_label_values(&["http://127.0.0.1:8640"]).set(1);
     metrics.transactions(0).set(1);
     metrics.sip_connection_closed("idle");
     metrics.sip_connections("tcp").inc();
+    let sounding = Sounding { region, at: Clock::start().now(), took: Duration::ZERO, status: Some(200) };
+    metrics.sounded(&sounding);
     metrics.probe_dropped("stranger");
     metrics.mesh_refused("forged");
     metrics.overrides_active.set(1);

@@ -39,6 +39,32 @@ fn the_short_scenario_passes_and_says_so_in_json() {
     assert_eq!(detour["to"], "us-east-1");
     assert_eq!(detour["old"], "us-west-2 > us-east-1");
     assert!(detour["at_s"].as_f64() > Some(0.0) && detour["reason"].is_string(), "{detour}");
+    every_call_was_heard(&json);
+}
+
+/// Every call has its voice, there and back, as it was sent; and the long ones have lived on several paths.
+fn every_call_was_heard(json: &Value) {
+    let media = &json["media"];
+    let total = |name: &str| media[name].as_u64().unwrap_or_else(|| panic!("media.{name}: {media}"));
+    assert_eq!((total("silent"), total("wrong"), total("discontinuous")), (0, 0, 0), "{media}");
+    assert!(total("sent") >= total("received") && total("received") > 1_000, "{media}");
+    let calls = json["conversations"].as_array().expect("a list");
+    assert_eq!(calls.len() as u64, json["calls"]["answered"].as_u64().expect("a number"));
+    let long: Vec<&Value> = calls.iter().filter(|call| call["long"] == true).collect();
+    assert_eq!(long.len(), 4, "as the scenario says");
+    for call in long {
+        for voice in [&call["there"], &call["back"]] {
+            assert!(voice["sent"].as_u64() > Some(300) && voice["mos"].as_f64() > Some(1.0), "{voice}");
+            assert!(voice["rtcp"]["received"].as_u64() > Some(1), "{voice}");
+            let paths: Vec<&str> = voice["path"]
+                .as_array()
+                .expect("a list")
+                .iter()
+                .filter_map(|used| used["path"].as_str())
+                .collect();
+            assert!(paths.len() > 1 && paths.iter().any(|path| path.contains("us-east-2")), "{voice}");
+        }
+    }
 }
 
 #[test]

@@ -69,6 +69,12 @@ async fn reactions(world: &World, what: &str, harm: impl Fn(&mut ringway_lab::wa
         );
         // Long enough for both ends to know that it is an outage and no loss.
         sleep(Duration::from_secs(2)).await;
+        let links = told(oregon);
+        let blamed = links.lines().find(|line| line.starts_with("us-west-2 > us-east-1, path: "));
+        assert!(
+            blamed.is_some_and(|line| line.contains("prob")),
+            "round {round}: {what}, and nobody says why\n{links}"
+        );
         world.wan().heal();
         let again = timeout(CALM, until(&mut news, true)).await;
         assert!(

@@ -4,26 +4,19 @@
 mod support;
 
 use ringway_lab::world::{Node, PhoneTransport, World, WorldSpec};
-use std::{
-    fs,
-    net::{IpAddr, SocketAddr, SocketAddrV4},
-    path::{Path, PathBuf},
-    process::Stdio,
-    time::Duration,
+use std::{net::IpAddr, path::Path, time::Duration};
+use support::{
+    metric, peer, pin,
+    sipp::{Totals, callee_args, caller_args, errors, start},
+    tls, world, world_of,
 };
-use support::{metric, peer, pin, tls, world, world_of};
-use tokio::{
-    process::{Child, Command},
-    sync::Mutex,
-    time::timeout,
-};
+use tokio::{sync::Mutex, time::timeout};
 
 /// One world after the other: four of them starve each other's probes, and a pinned path that counts as down is left.
 static ALONE: Mutex<()> = Mutex::const_new(());
 
 const CALLS: u64 = 5_000;
 const STREAM_CALLS: u64 = 200;
-const CALLS_PER_SECOND: u64 = 60;
 const SWAPS: u64 = 10_000;
 /// Beyond the time that the calls take: start, talk time, and one round of retransmissions.
 const LIMIT: Duration = Duration::from_secs(150);
@@ -157,99 +150,4 @@ async fn epoch(world: &World) -> u64 {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an epoch is a small number")]
     let epoch = metric(ingress, "ringway_route_epoch", "").await as u64;
     epoch
-}
-
-fn start(sipp: &Path, world: &World, role: &str, args: Vec<String>) -> Child {
-    let scenario = scenario(world, role);
-    Command::new(sipp)
-        .args(args)
-        .args(["-sf".into(), scenario, "-error_file".into(), error_file(world, role)])
-        .args(["-nostdin", "-trace_err"])
-        .current_dir(world.directory())
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("sipp starts")
-}
-
-/// The scenario; it calls a number of the mesh, whatever stands between SIPp and the proxy.
-fn scenario(world: &World, role: &str) -> PathBuf {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/sipp/{role}.xml"));
-    let text = fs::read_to_string(file).expect("the scenario is there");
-    let text = text.replace("@[remote_ip]:[remote_port]", &format!("@{}", world.spec().mesh_domain));
-    let file = world.directory().join(format!("{role}.xml"));
-    fs::write(&file, text).expect("the world has a folder");
-    file
-}
-
-fn callee_args(world: &World) -> Vec<String> {
-    let callee = world.region("us-east-1").expect("the whitepaper has it").phone();
-    at(callee)
-}
-
-fn caller_args(world: &World, calls: u64) -> Vec<String> {
-    let (oregon, virginia) = (world.region("us-west-2"), world.region("us-east-1"));
-    let (oregon, virginia) = (oregon.expect("there"), virginia.expect("there"));
-    let number = format!("{}5550100", virginia.prefix().expect("Virginia has phones"));
-    let proxy = SocketAddr::from(oregon.nodes()[0].sip()).to_string();
-    let statistics = statistics_file(world).display().to_string();
-    let mut args = at(oregon.phone());
-    args.extend([
-        "-s".into(),
-        number,
-        "-m".into(),
-        calls.to_string(),
-        "-r".into(),
-        CALLS_PER_SECOND.to_string(),
-    ]);
-    args.extend(["-trace_stat".into(), "-stf".into(), statistics, "-fd".into(), "1".into()]);
-    args.push(proxy);
-    args
-}
-
-fn at(address: SocketAddrV4) -> Vec<String> {
-    vec!["-i".into(), address.ip().to_string(), "-p".into(), address.port().to_string()]
-}
-
-fn statistics_file(world: &World) -> PathBuf {
-    world.directory().join("uac.csv")
-}
-
-fn error_file(world: &World, role: &str) -> PathBuf {
-    world.directory().join(format!("{role}.err"))
-}
-
-fn errors(world: &World) -> String {
-    let read = |role| fs::read_to_string(error_file(world, role)).unwrap_or_default();
-    let text = format!("caller:\n{}\ncallee:\n{}", read("uac"), read("uas"));
-    text.chars().take(8_000).collect()
-}
-
-/// The last line of SIPp's statistics.
-#[derive(Debug)]
-struct Totals {
-    successful: u64,
-    failed: u64,
-    retransmissions: u64,
-}
-
-impl Totals {
-    fn read(world: &World) -> Self {
-        let text = fs::read_to_string(statistics_file(world)).expect("sipp wrote its statistics");
-        let mut lines = text.lines();
-        let names: Vec<&str> = lines.next().expect("a head line").split(';').collect();
-        let values: Vec<&str> = lines.last().expect("a last line").split(';').collect();
-        let value = |name: &str| {
-            let column = names.iter().position(|column| *column == name);
-            let column = column.unwrap_or_else(|| panic!("no column {name} in {names:?}"));
-            values[column].parse().unwrap_or_else(|_| panic!("{name} is {:?}", values[column]))
-        };
-        Self {
-            successful: value("SuccessfulCall(C)"),
-            failed: value("FailedCall(C)"),
-            retransmissions: value("Retransmissions(C)"),
-        }
-    }
 }

@@ -15,6 +15,8 @@ pub const SIP_PORT: u16 = 5060;
 pub const SIP_TLS_PORT: u16 = 5061;
 /// Probes between regions, UDP.
 pub const PROBE_PORT: u16 = 8620;
+/// Tunnels between the media relays of two regions, UDP, to the first worker; the others have the ports above it.
+pub const MEDIA_PORT: u16 = 8700;
 /// Mesh gRPC, TCP.
 pub const MESH_PORT: u16 = 50050;
 /// Admin gRPC, TCP, never carried between regions.

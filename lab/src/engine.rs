@@ -9,6 +9,8 @@ use tokio::time::timeout_at;
 
 use crate::{
     clock,
+    conversation::StepMedia,
+    media::Studio,
     scenario::{Action, Finding, Scenario, Step, Trial},
     story::{Story, Tone},
     summary::StepResult,
@@ -29,6 +31,7 @@ pub(crate) struct Engine<'a> {
     world: &'a World,
     scenario: &'a Scenario,
     ledger: &'a Ledger,
+    studio: &'a Studio,
     story: &'a Story,
     progress: &'a Progress,
     revision: u64,
@@ -58,11 +61,11 @@ impl<'a> Engine<'a> {
     pub(crate) fn new(
         world: &'a World,
         scenario: &'a Scenario,
-        ledger: &'a Ledger,
+        (ledger, studio): (&'a Ledger, &'a Studio),
         story: &'a Story,
         progress: &'a Progress,
     ) -> Self {
-        Self { world, scenario, ledger, story, progress, revision: 0 }
+        Self { world, scenario, ledger, studio, story, progress, revision: 0 }
     }
 
     /// Plays all steps. One that fails does not keep the next from being played: it shows more of what is wrong.
@@ -86,6 +89,8 @@ impl<'a> Engine<'a> {
             expected: step.expect.to_string(),
             observed: "-".into(),
             after_ms: None,
+            media: StepMedia::default(),
+            media_failures: Vec::new(),
             ok: false,
         };
         for action in &step.actions {
@@ -99,18 +104,37 @@ impl<'a> Engine<'a> {
         }
         let (finding, seen) = self.watch(step, acted_at).await;
         result.observed = seen;
+        self.judge_voice(step, acted_at, &mut result).await;
         match finding {
             Finding::Held { after } => {
                 let text = format!("new calls went {} after {}, and stayed", step.expect, ms(after));
                 self.story.tell("held", Tone::Good, text);
                 result.after_ms = u64::try_from(after.as_millis()).ok();
-                result.ok = true;
+                result.ok = result.media_failures.is_empty();
             }
             Finding::Failed { why } => {
                 self.story.tell("failed", Tone::Bad, format!("expected {}, but {why}", step.expect));
             }
         }
         result
+    }
+
+    /// What the voices of all calls went through since the actions.
+    async fn judge_voice(&self, step: &Step, acted_at: Instant, result: &mut StepResult) {
+        let end = clock::now();
+        self.studio.catch_up().await;
+        let streams = self.studio.streams(acted_at, end);
+        result.media = StepMedia::of(&streams);
+        result.media_failures = step.media_limits().broken_by(&streams, &self.ledger.talks());
+        let StepMedia { streams, lost, gap_ms, .. } = result.media;
+        let text = format!(
+            "{streams} streams, {lost} packets lost, gaps p50 {:.0} ms, max {:.0} ms",
+            gap_ms.p50, gap_ms.max
+        );
+        self.story.tell("voice", Tone::Plain, text);
+        for failure in &result.media_failures {
+            self.story.tell("failed", Tone::Bad, failure.clone());
+        }
     }
 
     /// Follows the calls until the step has come out.
@@ -141,13 +165,17 @@ impl<'a> Engine<'a> {
         match action {
             Action::Brownout(brownout) => {
                 self.change_link(&brownout.link, brownout.both_ways, |link| {
-                    link.loss = brownout.loss;
+                    link.extra_loss = brownout.loss;
                     link.extra_delay_ms = brownout.extra_delay_ms;
+                    link.flows = brownout.flows;
                 })?;
                 self.tell_action(action.to_string());
             }
             Action::Cut(cut) => {
-                self.change_link(&cut.link, cut.both_ways, |link| link.cut = true)?;
+                self.change_link(&cut.link, cut.both_ways, |link| {
+                    link.cut = true;
+                    link.flows = cut.flows;
+                })?;
                 self.tell_action(action.to_string());
             }
             Action::Heal => {

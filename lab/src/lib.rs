@@ -7,7 +7,9 @@
 
 pub mod address;
 mod clock;
+mod conversation;
 mod engine;
+pub mod media;
 mod observer;
 mod pair;
 pub mod phone;
@@ -22,7 +24,8 @@ pub mod wan;
 pub mod world;
 
 pub use self::{
-    observer::RouteChange,
+    conversation::{Conversation, MediaTotals, Spread, StepMedia, Voice},
+    observer::{PathUse, RouteChange},
     pair::Pair,
     rtt::measured,
     run::{Options, Outcome, run},

@@ -38,6 +38,23 @@ pub struct RouteChange {
     pub reason: String,
 }
 
+/// A path that a direction had from a moment on.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PathUse {
+    /// Seconds since the start of the lab.
+    pub at_s: f64,
+    /// `us-west-2 > us-east-1`, or `none`.
+    pub path: String,
+}
+
+impl PathUse {
+    /// `direct`, `via us-east-2`.
+    pub(crate) fn short(&self) -> String {
+        let path: Vec<String> = self.path.split(" > ").map(str::to_owned).collect();
+        if self.path == path_text(&[]) { self.path.clone() } else { path_short(&path) }
+    }
+}
+
 /// The routes of the directions that carry calls, as their ingress nodes have them.
 pub(crate) struct RouteBook {
     pairs: Vec<Pair>,
@@ -73,6 +90,24 @@ impl RouteBook {
 
     pub(crate) fn changes(&self) -> Vec<RouteChange> {
         self.state().changes.clone()
+    }
+
+    /// The paths that a direction had between two times (seconds since the start of the lab), as its ingress said; empty
+    /// for a direction that nobody told of.
+    pub(crate) fn paths_between(&self, pair: &Pair, from_s: f64, until_s: f64) -> Vec<PathUse> {
+        let state = self.state();
+        let changes: Vec<_> =
+            state.changes.iter().filter(|change| change.from == pair.from && change.to == pair.to).collect();
+        let (before, after) = changes.split_at(changes.partition_point(|change| change.at_s <= from_s));
+        let first = match (before.last(), after.first()) {
+            (Some(last), _) => Some(last.new.clone()),
+            (None, Some(next)) => Some(next.old.clone()),
+            (None, None) => state.current.get(pair).map(|path| path_text(path)),
+        };
+        let first = first.map(|path| PathUse { at_s: from_s, path });
+        let later = after.iter().take_while(|change| change.at_s <= until_s);
+        let later = later.map(|change| PathUse { at_s: change.at_s, path: change.new.clone() });
+        first.into_iter().chain(later).collect()
     }
 
     /// Enters what a node says; gives the change if it is one. Nodes of one region say the same, one after the other.
@@ -180,6 +215,26 @@ mod tests {
         assert_eq!((change.at_s, &*change.old, &*change.new), (1.5, "w2 > e1", "w2 > e2 > e1"));
         assert_eq!(book.record(now, route(&["w2", "e2", "e1"]), Some(vec!["w2".into(), "e1".into()])), None);
         assert_eq!(book.changes().len(), 1);
+    }
+
+    #[test]
+    fn a_call_has_the_paths_of_its_time() {
+        let start = clock::now();
+        let pair = Pair::new("w2", "e1");
+        let book = RouteBook::new(vec![pair.clone()], start);
+        let paths = |from, until| {
+            let paths = book.paths_between(&pair, from, until).into_iter();
+            paths.map(|used| format!("{:.1} {}", used.at_s, used.path)).collect::<Vec<_>>()
+        };
+        assert!(paths(0.0, 9.0).is_empty(), "nobody told of it");
+        book.record(start, route(&["w2", "e1"]), None);
+        assert_eq!(paths(0.0, 9.0), ["0.0 w2 > e1"]);
+        book.record(start + Duration::from_secs(2), route(&["w2", "e2", "e1"]), None);
+        book.record(start + Duration::from_secs(5), route(&["w2", "w1", "e1"]), None);
+        assert_eq!(paths(1.0, 4.0), ["1.0 w2 > e1", "2.0 w2 > e2 > e1"]);
+        assert_eq!(paths(3.0, 9.0), ["3.0 w2 > e2 > e1", "5.0 w2 > w1 > e1"]);
+        assert_eq!(paths(6.0, 9.0), ["6.0 w2 > w1 > e1"]);
+        assert!(book.paths_between(&pair.reversed(), 0.0, 9.0).is_empty());
     }
 
     #[test]

@@ -15,11 +15,13 @@ use tokio::{
 
 use crate::{
     clock,
+    conversation::{MediaTotals, StepMedia, conversations},
     engine::{Engine, Progress},
+    media::Studio,
     observer::{Observer, RouteBook},
     scenario::Scenario,
     story::{BACKLOG, Story, Tone},
-    summary::{Summary, Verdict},
+    summary::{StepResult, Summary, Verdict},
     traffic::{CallCounts, Ledger, SetupTimes, Traffic, open_ledger},
     view::{Output, Panel, View, print_json},
     world::{World, WorldError},
@@ -28,6 +30,8 @@ use crate::{
 const DEFAULT_SCENARIO: &str = "whitepaper";
 /// Beyond the talk time: a BYE may need all of timer F before it counts as failed.
 const DRAIN_LIMIT: Duration = Duration::from_secs(36);
+/// How far back the live panel looks for loss and gaps.
+const LATELY: Duration = Duration::from_secs(5);
 
 /// What a run is told.
 #[derive(Clone, Debug)]
@@ -61,6 +65,7 @@ struct Stage {
     progress: Progress,
     routes: Arc<RouteBook>,
     ledger: OnceLock<Arc<Ledger>>,
+    studio: Studio,
     observer: Mutex<Option<Observer>>,
 }
 
@@ -82,7 +87,11 @@ pub async fn run(options: Options) -> Outcome {
         Err(error) => return unplayable(&options, name, &error.to_string()),
     };
     let (lines, shown) = sync_channel(BACKLOG);
-    let stage = Arc::new(Stage::new(Story::new(start, lines), &scenario));
+    let studio = match Studio::start() {
+        Ok(studio) => studio,
+        Err(error) => return unplayable(&options, name, &error.to_string()),
+    };
+    let stage = Arc::new(Stage::new(Story::new(start, lines), &scenario, studio));
     let output = if options.json { Output::Json } else { Output::Story };
     let panel = {
         let stage = Arc::clone(&stage);
@@ -134,11 +143,11 @@ async fn play(stage: &Stage, scenario: &Scenario, options: &Options, world: &mut
 }
 
 impl Stage {
-    fn new(story: Story, scenario: &Scenario) -> Self {
+    fn new(story: Story, scenario: &Scenario, studio: Studio) -> Self {
         let progress = Progress::default();
         progress.announce("starting");
         let routes = Arc::new(RouteBook::new(scenario.pairs(), story.start()));
-        Self { story, progress, routes, ledger: OnceLock::new(), observer: Mutex::default() }
+        Self { story, progress, routes, ledger: OnceLock::new(), studio, observer: Mutex::default() }
     }
 
     async fn perform(&self, scenario: &Scenario, options: &Options, slot: &mut Option<World>) -> Ending {
@@ -149,14 +158,13 @@ impl Stage {
         self.introduce(world, options.seed);
         *self.observer() = Some(Observer::start(world, &self.routes, &self.story));
         let ledger = self.ledger.get_or_init(|| open_ledger(world));
-        let traffic =
-            match Traffic::start(world, scenario, options.seed, Arc::clone(ledger), self.story.clone()).await
-            {
-                Ok(traffic) => traffic,
-                Err(error) => return Ending::Phones(error),
-            };
+        let books = (Arc::clone(ledger), self.studio.clone());
+        let traffic = match Traffic::start(world, scenario, options.seed, books, self.story.clone()).await {
+            Ok(traffic) => traffic,
+            Err(error) => return Ending::Phones(error),
+        };
         self.introduce_calls(scenario);
-        let mut engine = Engine::new(world, scenario, ledger, &self.story, &self.progress);
+        let mut engine = Engine::new(world, scenario, (ledger, &self.studio), &self.story, &self.progress);
         tokio::select! {
             () = engine.play() => {}
             death = world.node_died() => return Ending::World(death),
@@ -185,7 +193,12 @@ impl Stage {
         let pairs: Vec<String> = scenario.pairs().iter().map(ToString::to_string).collect();
         let rate = calls.per_second;
         let talk = Duration::from_millis(calls.talk_ms).as_secs_f64();
-        let text = format!("{}: {rate} calls a second each, {talk:.1} s talk time", pairs.join(" and "));
+        let long = match scenario.long_calls.count {
+            0 => String::new(),
+            count => format!("\n{count} more calls last from now to the end"),
+        };
+        let text =
+            format!("{}: {rate} calls a second each, {talk:.1} s talk time{long}", pairs.join(" and "));
         self.story.tell("calls", Tone::Plain, text);
     }
 
@@ -197,10 +210,12 @@ impl Stage {
         let steps = self.progress.steps();
         let failed_steps = steps.iter().filter(|step| !step.ok);
         let mut failures: Vec<String> = ending.failure().into_iter().collect();
-        failures.extend(failed_steps.map(|step| {
-            format!("step \"{}\": expected {}, saw {}", step.title, step.expected, step.observed)
-        }));
+        failures.extend(failed_steps.map(StepResult::failure));
         failures.extend(ledger.map(|ledger| ledger.failures()).unwrap_or_default());
+        let talks = ledger.map(|ledger| ledger.talks()).unwrap_or_default();
+        let streams = self.studio.streams(self.story.start(), clock::now());
+        failures.extend(scenario.media_limits().broken_by(&streams, &talks));
+        let calls = conversations((&talks, &self.studio, &self.routes), self.story.start());
         let complete = failures.is_empty() && steps.len() == scenario.steps.len();
         Summary {
             verdict: if complete { Verdict::Pass } else { Verdict::Fail },
@@ -209,22 +224,27 @@ impl Stage {
             duration_s: seconds_since(self.story.start()),
             calls: ledger.map(|ledger| ledger.counts()).unwrap_or_default(),
             setup_ms: ledger.map(|ledger| ledger.setup_times()).unwrap_or_default(),
+            media: MediaTotals::of(&calls),
             route_changes: self.routes.changes(),
             steps,
+            conversations: calls,
             failures,
         }
     }
 
     fn panel(&self) -> Panel {
+        let now = clock::now();
         let ledger = self.ledger.get();
         Panel {
             headline: self.progress.headline(),
-            elapsed: clock::now() - self.story.start(),
+            elapsed: now - self.story.start(),
             routes: self.routes.current(),
             links: self.observer().as_ref().map(Observer::links).unwrap_or_default(),
             calls: ledger.map(|ledger| ledger.counts()).unwrap_or_default(),
             in_progress: ledger.map_or(0, |ledger| ledger.in_progress()),
             setup: ledger.map(|ledger| ledger.setup_times()).unwrap_or_default(),
+            tally: self.studio.tally(),
+            lately: StepMedia::of(&self.studio.streams(now - LATELY.min(now - self.story.start()), now)),
             recent: ledger.map(|ledger| ledger.recent()).unwrap_or_default(),
         }
     }
@@ -311,8 +331,10 @@ fn unplayable(options: &Options, scenario: &str, reason: &str) -> Outcome {
             duration_s: 0.0,
             calls: CallCounts::default(),
             setup_ms: SetupTimes::default(),
+            media: MediaTotals::default(),
             route_changes: vec![],
             steps: vec![],
+            conversations: vec![],
             failures: vec![reason.to_owned()],
         });
     }

@@ -42,7 +42,7 @@ fn packets(bench: &mut Criterion) {
                     }
                 }
                 if trunk.deadline().is_some_and(|due| due <= now) {
-                    trunk.handle(now, Input::Clock);
+                    trunk.handle(now, Input::Tick);
                 }
                 while trunk.poll().is_some() {}
             });

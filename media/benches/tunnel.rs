@@ -66,7 +66,7 @@ impl Relay {
             body: Body::Rtp(Place { pick, stream: StreamId(7), number: 1 }, &RTP),
         };
         let hop = self.sealer.hop(&frame).unwrap();
-        self.sealer.send(outbox, hop, Lane(0), |bytes| frame.encode(bytes)).unwrap();
+        self.sealer.send(outbox, hop, Lane(0), |bytes| frame.write(bytes)).unwrap();
     }
 
     fn sealed(&mut self, hops: &[RelayId]) -> Vec<Vec<u8>> {

@@ -1,10 +1,13 @@
 //! The media relay of a region. It anchors the media of calls, carries it between regions in sealed tunnels, and moves calls
 //! to another path without the phones noticing.
 //!
-//! [`core`] decides, packet by packet, and is pure; [`worker`] moves the packets; [`ng`] and [`control`] are the two ways to
-//! order calls: rtpengine's control protocol, and gRPC.
+//! [`core`] decides, packet by packet, and is pure; [`worker`] moves the packets; [`ng`] is rtpengine's control protocol;
+//! [`desk`] gives an order to the worker whose call it is.
 
-pub mod control;
+pub mod config;
 pub mod core;
+pub mod desk;
 pub mod ng;
+pub mod path;
+pub mod service;
 pub mod worker;

@@ -1,7 +1,6 @@
 //! What a call costs in memory, and that a packet costs none. A program of its own, because it counts all that is allocated.
 
 #![expect(unsafe_code, reason = "an allocator that counts must be one")]
-#![expect(clippy::unwrap_used, reason = "what is ordered here is known to be good")]
 
 use ringway_media::core::{
     Outbox, SocketId,
@@ -126,14 +125,14 @@ fn hang_up(relay: &mut Relay, now: Time) {
     for number in 0..CALLS {
         let call_id = names(number);
         let whom = Whom { call_id: &call_id, from_tag: "", to_tag: "", branch: "" };
-        relay.handle(now, Order::Delete(whom), &mut Host).unwrap();
+        relay.handle(now, Order::Delete(whom), &mut Host).expect("the call is there");
     }
     while relay.poll().is_some() {}
 }
 
 /// A good packet, the same again, a stranger's, one that is cut short by its own count, and something else.
 fn packets(number: u16, place: u16, turn: u32) -> [(SocketAddr, [u8; 64]); 5] {
-    let [high, low] = u16::try_from(turn).unwrap().to_be_bytes();
+    let [high, low] = u16::try_from(turn).expect("few turns").to_be_bytes();
     let mut good = [0; 64];
     good[..8].copy_from_slice(&[0x80, 0, high, low, 0, 0, high, low]);
     let (mut short, mut stun) = (good, good);
@@ -143,7 +142,7 @@ fn packets(number: u16, place: u16, turn: u32) -> [(SocketAddr, [u8; 64]); 5] {
 }
 
 fn phone(number: u16, place: u16) -> SocketAddr {
-    SocketAddr::from(([192, 0, 2, u8::try_from(place).unwrap()], 20_000 + number * 2))
+    SocketAddr::from(([192, 0, 2, u8::try_from(place).expect("few places")], 20_000 + number * 2))
 }
 
 fn names(number: u16) -> String {

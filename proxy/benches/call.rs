@@ -192,6 +192,7 @@ fn proxy() -> Proxy {
         next: vec![Next::At(Peer::udp(SocketAddr::from(([127, 201, 2, digit], 5060))))],
     };
     let site = Site {
+        asks_from: None,
         names: Names::new("bench.example", home.clone(), vec![PROXY]),
         sockets: Sockets::new(PROXY, []),
         usual: Vec::new(),
@@ -206,6 +207,7 @@ fn proxy() -> Proxy {
         registrar: registrar::Settings::default(),
         node: "n1".parse().unwrap(),
         flow_secret: 7,
+        media: None,
         idle: Duration::from_secs(600),
         overload: overload::Settings::default(),
     };

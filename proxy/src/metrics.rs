@@ -1,9 +1,10 @@
 //! What Prometheus sees of the proxy. Everything is named `ringway_…`; why something was dropped or refused is a label.
 
 use crate::core::{
-    output::{Dropped, HopSign, Note},
+    output::{Dropped, HopEvent, HopSign, Note},
     overload::News,
 };
+use crate::options::Sounding;
 use prometheus::{
     GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
     Registry, core::Collector, proto::MetricFamily,
@@ -24,11 +25,9 @@ pub struct Metrics {
     edge_unanswered: IntCounter,
     calls: IntCounter,
     calls_by_attempt: IntCounterVec,
-    hop_requests: IntCounterVec,
-    hop_retransmissions: IntCounterVec,
-    hop_timeouts: IntCounterVec,
-    hop_unavailable: IntCounterVec,
-    hop_answer: HistogramVec,
+    hops: Hops,
+    options: IntCounterVec,
+    options_answer: HistogramVec,
     probe_dropped: IntCounterVec,
     mesh_refused: IntCounterVec,
     policy_refused: IntCounter,
@@ -63,6 +62,8 @@ pub struct Metrics {
     pub link_rtt: GaugeVec,
     /// Loss one way as the router takes it, 0 to 1.
     pub link_loss: GaugeVec,
+    /// The media relays of the region.
+    pub media: Media,
     /// Time from one message to the next view, and other work of the control task, seconds.
     pub control_busy: Histogram,
 }
@@ -76,6 +77,7 @@ impl Metrics {
         let registry = Registry::new_custom(Some("ringway".into()), None)?;
         let r = &registry;
         let refused = "1: the policy store holds a document that is refused";
+        let unanswered = "Requests that the edge left unanswered";
         let closed = "Connections that ended, or were not made";
         let dropped = "Datagrams that the kernel dropped because the socket was full";
         Ok(Self {
@@ -89,19 +91,18 @@ impl Metrics {
             dropped: counters(r, "sip_dropped_total", "Datagrams that were not treated", &["reason"])?,
             refused: counters(r, "sip_refused_total", "Requests refused", &["reason"])?,
             absorbed: counter(r, "sip_absorbed_total", "Copies of a request that came over another path")?,
-            edge_unanswered: counter(
-                r,
-                "sip_edge_unanswered_total",
-                "Requests that the edge left unanswered",
-            )?,
+            edge_unanswered: counter(r, "sip_edge_unanswered_total", unanswered)?,
             overload: Overload::new(r)?,
             calls: counter(r, "calls_total", "Requests that open a dialog, taken in from the edge")?,
             calls_by_attempt: counters(r, "call_legs_total", "Paths tried for them, by try", &["attempt"])?,
-            hop_requests: counters(r, "hop_requests_total", "INVITEs sent to the region", &["to"])?,
-            hop_retransmissions: counters(r, "hop_retransmissions_total", "INVITEs sent again", &["to"])?,
-            hop_timeouts: counters(r, "hop_timeouts_total", "INVITEs to a silent next proxy", &["to"])?,
-            hop_unavailable: counters(r, "hop_unavailable_total", "INVITEs refused with 503", &["to"])?,
-            hop_answer: registered(r, first_answers()?)?,
+            hops: Hops::new(r)?,
+            options: counters(
+                r,
+                "options_total",
+                "OPTIONS from end to end, by what came back",
+                &["to", "outcome"],
+            )?,
+            options_answer: registered(r, options_answers()?)?,
             probe_dropped: counters(
                 r,
                 "probe_dropped_total",
@@ -138,6 +139,7 @@ impl Metrics {
             link_up: int_gauges(r, "link_up", "1 while the link carries", &["from", "to"])?,
             link_rtt: gauges(r, "link_rtt_seconds", "Median round trip", &["from", "to"])?,
             link_loss: gauges(r, "link_loss_ratio", "Loss one way, as the router takes it", &["from", "to"])?,
+            media: Media::new(r)?,
             control_busy: registered(r, control_times()?)?,
             registry,
         })
@@ -164,19 +166,9 @@ impl Metrics {
             }
             Note::Unanswered(_) => self.edge_unanswered.inc(),
             Note::Absorbed => self.absorbed.inc(),
+            Note::Media(fate) => self.media.descriptions.with_label_values(&[fate.label()]).inc(),
             Note::Overload(news) => self.overload.note(*news),
-            Note::Hop(event) => {
-                let to = [event.to.as_str()];
-                match event.what {
-                    HopSign::Request => self.hop_requests.with_label_values(&to).inc(),
-                    HopSign::Retransmission => self.hop_retransmissions.with_label_values(&to).inc(),
-                    HopSign::Timeout => self.hop_timeouts.with_label_values(&to).inc(),
-                    HopSign::Unavailable => self.hop_unavailable.with_label_values(&to).inc(),
-                    HopSign::Answer(delay) => {
-                        self.hop_answer.with_label_values(&to).observe(delay.as_secs_f64());
-                    }
-                }
-            }
+            Note::Hop(event) => self.hops.note(event),
         }
     }
 
@@ -208,6 +200,15 @@ impl Metrics {
     /// A chosen path changed.
     pub fn route_changed(&self) {
         self.route_changes.inc();
+    }
+
+    /// An OPTIONS to another region was answered, or was not.
+    pub fn sounded(&self, sounding: &Sounding) {
+        let to = sounding.region.as_str();
+        self.options.with_label_values(&[to, sounding.outcome().as_str()]).inc();
+        if sounding.status.is_some() {
+            self.options_answer.with_label_values(&[to]).observe(sounding.took.as_secs_f64());
+        }
     }
 
     /// The system did not take a datagram.
@@ -242,6 +243,11 @@ impl Metrics {
         sum
     }
 
+    /// A media relay did not carry out an order.
+    pub fn media_failed(&self, reason: &str) {
+        self.media.failed.with_label_values(&[reason]).inc();
+    }
+
     /// The kernel dropped datagrams because the socket was full.
     pub fn kernel_dropped(&self, count: u32) {
         self.kernel_dropped.inc_by(u64::from(count));
@@ -256,6 +262,66 @@ impl Metrics {
     #[must_use]
     pub fn calls(&self) -> u64 {
         self.calls.get()
+    }
+}
+
+/// What SIP shows of the links from here.
+struct Hops {
+    requests: IntCounterVec,
+    retransmissions: IntCounterVec,
+    timeouts: IntCounterVec,
+    unavailable: IntCounterVec,
+    answer: HistogramVec,
+}
+
+impl Hops {
+    fn new(r: &Registry) -> Result<Self, prometheus::Error> {
+        Ok(Self {
+            requests: counters(r, "hop_requests_total", "INVITEs sent to the region", &["to"])?,
+            retransmissions: counters(r, "hop_retransmissions_total", "INVITEs sent again", &["to"])?,
+            timeouts: counters(r, "hop_timeouts_total", "INVITEs to a silent next proxy", &["to"])?,
+            unavailable: counters(r, "hop_unavailable_total", "INVITEs refused with 503", &["to"])?,
+            answer: registered(r, first_answers()?)?,
+        })
+    }
+
+    fn note(&self, event: &HopEvent) {
+        let to = [event.to.as_str()];
+        match event.what {
+            HopSign::Request => self.requests.with_label_values(&to).inc(),
+            HopSign::Retransmission => self.retransmissions.with_label_values(&to).inc(),
+            HopSign::Timeout => self.timeouts.with_label_values(&to).inc(),
+            HopSign::Unavailable => self.unavailable.with_label_values(&to).inc(),
+            HopSign::Answer(delay) => self.answer.with_label_values(&to).observe(delay.as_secs_f64()),
+        }
+    }
+}
+
+/// What media relays do for this proxy.
+pub struct Media {
+    descriptions: IntCounterVec,
+    failed: IntCounterVec,
+    /// 1: the relay answers; 0: it does not.
+    pub relay_up: IntGaugeVec,
+}
+
+impl Media {
+    fn new(r: &Registry) -> Result<Self, prometheus::Error> {
+        Ok(Self {
+            descriptions: counters(
+                r,
+                "media_descriptions_total",
+                "Session descriptions that passed, or did not",
+                &["fate"],
+            )?,
+            failed: counters(
+                r,
+                "media_orders_failed_total",
+                "Orders that a media relay did not carry out",
+                &["reason"],
+            )?,
+            relay_up: int_gauges(r, "media_relay_up", "1 while the media relay answers", &["relay"])?,
+        })
     }
 }
 
@@ -308,6 +374,11 @@ impl Overload {
 
 fn first_answers() -> Result<HistogramVec, prometheus::Error> {
     let name = HistogramOpts::new("hop_first_answer_seconds", "First answer to an INVITE (Karn's rule)");
+    HistogramVec::new(name.buckets(ANSWER_BUCKETS.to_vec()), &["to"])
+}
+
+fn options_answers() -> Result<HistogramVec, prometheus::Error> {
+    let name = HistogramOpts::new("options_answer_seconds", "Answer to an OPTIONS from end to end");
     HistogramVec::new(name.buckets(ANSWER_BUCKETS.to_vec()), &["to"])
 }
 

@@ -5,7 +5,7 @@ mod books;
 
 use crate::{
     admin,
-    config::{Admin, Dial, Edge, Mesh, Overload, PolicySection, Record, Registrar, Sip, StoreKind},
+    config::{Admin, Dial, Edge, Media, Mesh, Overload, PolicySection, Record, Registrar, Sip, StoreKind},
     control::{self, ActivePolicy, Control, Facts, Handle, NotApplied},
     core::{
         Proxy,
@@ -16,8 +16,10 @@ use crate::{
         view::View,
     },
     location::Directory,
+    media,
     mesh::{dialer::Dialer, seeds::Seeds, server},
     metrics::Metrics,
+    options::{self, Asker},
     policy::{self, Store},
     probe::{self, service::Roster},
     worker,
@@ -38,7 +40,7 @@ use ringway_node::{
 use ringway_router::{NodeId, Router, Settings};
 use ringway_sip::{Timing, Transport};
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{net::UdpSocket, sync::watch, task::JoinSet};
 
 /// The configuration of a proxy node, checked and with its paths made absolute.
 #[derive(Debug, Clone)]
@@ -55,6 +57,8 @@ pub struct Config {
     pub sip: Sip,
     /// `[overload]`
     pub overload: Overload,
+    /// `[media]`
+    pub media: Media,
     /// `[edge]`
     pub edge: Edge,
     /// `[[dial]]`
@@ -130,8 +134,9 @@ pub fn check(config: &Config, clock: Clock) -> Result<(), ServiceError> {
 /// # Errors
 /// When it cannot start, or one of its parts fails for good.
 pub async fn run(config: Config, clock: Clock, life: Life) -> Result<(), ServiceError> {
-    let Prepared { facts, site, policy, store, resolver, tls, door } = prepare(&config, clock)?;
+    let Prepared { facts, mut site, policy, store, resolver, tls, door } = prepare(&config, clock)?;
     let listeners = Listeners::bind(&config, tls).await?;
+    site.asks_from = Some(listeners.asking.local_addr()?);
     let of_seeds = resolver.clone();
     let patience = config.mesh.node_expiry();
     let home = facts.own.region.clone();
@@ -154,8 +159,13 @@ pub async fn run(config: Config, clock: Clock, life: Life) -> Result<(), Service
 
     let mut parts: JoinSet<Result<(), ServiceError>> = JoinSet::new();
     let phase = life.watch();
-    let control_task = tokio::spawn(control::run(control, events, roster, ready, phase));
-    part(&mut parts, worker::run(listeners.sip, make_core, handle.clone(), site, resolver));
+    let (steering, steering_seen) = watch::channel(Arc::default());
+    let control_task = tokio::spawn(control::run(control, events, roster, steering, ready, phase));
+    let relays = config.media.relays();
+    let controller = facts.own.to_string();
+    let orders = facts.anchors.then(|| media::Orders::start(&relays, handle.clone(), controller));
+    part(&mut parts, worker::run(listeners.sip, make_core, handle.clone(), site, resolver, orders));
+    tokio::spawn(media::steer(relays, handle.clone(), steering_seen));
     let key = Mac::new(&facts.probe_key);
     part(&mut parts, probe::service::reflect(listeners.reflector, roster_seen.clone(), handle.clone(), key));
     let probing = config.mesh.probing();
@@ -173,6 +183,9 @@ pub async fn run(config: Config, clock: Clock, life: Life) -> Result<(), Service
     part(&mut parts, async move {
         server::serve(listeners.mesh, &identity, authority, mesh_handle, patience).await
     });
+    if let Some(every) = config.sip.options_every() {
+        part(&mut parts, options::ask(asker(&config, listeners.asking), every, handle.clone()));
+    }
     part(&mut parts, admin::serve(listeners.admin, handle.clone(), door, audit, reader));
     let Mesh { seeds, discover, .. } = config.mesh.clone();
     tokio::spawn(Seeds { dialer, seeds, discover, resolver: of_seeds }.keep());
@@ -205,6 +218,12 @@ fn part<E: Into<ServiceError>>(
     parts.spawn(async move { task.await.map_err(Into::into) });
 }
 
+/// Who asks the other regions how they are.
+fn asker(config: &Config, socket: UdpSocket) -> Asker {
+    let mesh_domain = config.node.mesh_domain.to_ascii_lowercase();
+    Asker { socket, proxy: bind::itself(config.sip.listen), mesh_domain, seed: chance::seed() }
+}
+
 struct Prepared {
     resolver: Option<Resolver>,
     facts: Facts,
@@ -224,6 +243,7 @@ fn prepare(config: &Config, clock: Clock) -> Result<Prepared, ServiceError> {
     config.record.check().map_err(unsound)?;
     config.dns.check().map_err(unsound)?;
     config.registrar.check().map_err(unsound)?;
+    config.media.check().map_err(unsound)?;
     let own = own_id(&config.node)?;
     config.router.validate().map_err(|error| ServiceError::Config("router", error.to_string()))?;
 
@@ -247,6 +267,7 @@ fn prepare(config: &Config, clock: Clock) -> Result<Prepared, ServiceError> {
         names: Names::new(&config.node.mesh_domain, own.region.clone(), addresses),
         sockets,
         edge: config.edge.trusted.clone(),
+        asks_from: None,
         usual: config.edge.usual(),
         dial: DialPlan::new(dial),
         limits: config.sip.limits.limits(),
@@ -259,6 +280,7 @@ fn prepare(config: &Config, clock: Clock) -> Result<Prepared, ServiceError> {
         flow_secret: chance::seed(),
         timer_c: Duration::from_secs(config.sip.timer_c_s),
         overload: config.overload.settings(clock.start_unix_us() / 1_000_000),
+        media: config.media.settings(),
         idle: Duration::from_secs(config.sip.streams.idle_timeout_s),
     };
     let facts = Facts {
@@ -272,6 +294,7 @@ fn prepare(config: &Config, clock: Clock) -> Result<Prepared, ServiceError> {
         authority,
         node_expiry: config.mesh.node_expiry(),
         advertise: config.mesh.advertise,
+        anchors: config.media.settings().is_some(),
     };
     let resolver = resolver(&config.dns)?;
     let door = admin::Door::load(&config.admin, &config.node.mesh_domain).map_err(unsound)?;

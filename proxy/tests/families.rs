@@ -81,7 +81,7 @@ impl Node {
             settings: StreamsSection::default().settings(Limits::default()),
             tls: None,
         };
-        tokio::spawn(worker::run(sockets, make_core, control, site, None));
+        tokio::spawn(worker::run(sockets, make_core, control, site, None, None));
         Self { v4: at_v4, v6: at_v6, callee }
     }
 

@@ -279,3 +279,22 @@ fn a_source_route_that_no_ingress_of_ours_made_is_a_loop() {
     world.run_ms(10);
     assert_eq!(world.codes(Oregon.proxy(), Ohio.proxy(), "INVITE"), [482]);
 }
+
+/// The node's own OPTIONS come from one port of its own address. Another port there is a stranger's.
+#[test]
+fn the_node_may_ask_through_itself_and_nobody_beside_it() {
+    let mut world = fair();
+    let own = SocketAddr::new(Oregon.proxy().ip(), 40_000);
+    for (from, through) in [(own, true), (SocketAddr::new(own.ip(), 40_001), false)] {
+        let call_id = from.to_string();
+        let options = Draft::new("OPTIONS", "sip:us-east-1.mesh.example", &call_id, from);
+        let options = options.route("sip:us-east-1.mesh.example;lr").text();
+        world.feed(Oregon, Input::Message { from: Peer::udp(from), bytes: options.into_bytes().into() });
+        world.run_ms(200);
+        let answers = world.between(Oregon.proxy(), from);
+        let well = answers.iter().filter(|sip| sip.one("Call-ID") == call_id && sip.status() == Some(200));
+        assert_eq!(well.count(), usize::from(through), "{from}");
+        let reached = world.between(Oregon.proxy(), Virginia.proxy());
+        assert_eq!(reached.iter().any(|sip| sip.one("Call-ID") == call_id), through, "{from}");
+    }
+}

@@ -77,7 +77,7 @@ impl Pair {
                 Output::Ask(ticket, _) => {
                     proxy.handle(self.now, Input::Told(ticket, Answer::Located(Vec::new())));
                 }
-                Output::Note(_) => {}
+                Output::Note(_) | Output::Release(_) => {}
             }
         }
         sent.retain(|(_, bytes)| !bytes.starts_with(b"SIP/2.0 100 "));
@@ -336,7 +336,7 @@ fn when_a_connection_is_lost_the_next_element_is_asked() {
     proxy.handle(pair.now, Input::Unreachable(first));
     let sent = std::iter::from_fn(|| proxy.poll()).find_map(|output| match output {
         Output::Send { to, .. } => Some(to),
-        Output::Note(_) | Output::Ask(..) => None,
+        Output::Note(_) | Output::Ask(..) | Output::Release(_) => None,
     });
     assert_eq!(sent, Some(second));
 }

@@ -49,7 +49,7 @@ pub use links::LinkState;
 pub use overrides::{Order, Override};
 pub use path::{Detour, InvalidPath, Path, RELAYS_MAX};
 pub use plan::{Basis, Plan, Shift, Step, Unreachable};
-pub use policy::{Finding, Objective, Policy, PolicyError, Protect, RULES_MAX, Severity};
+pub use policy::{Condition, Finding, Objective, Policy, PolicyError, Protect, RULES_MAX, Severity};
 pub use reason::{Obstacle, Reason, Snapshot, Sway, SwayKind};
 pub use record::{Decision, Journal};
 pub use report::{

@@ -5,7 +5,9 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Path, Policy, Protect, Reason, Region, Slice, Time, Traffic, reason::Sway, score::Weighed};
+use crate::{
+    Condition, Path, Policy, Protect, Reason, Region, Slice, Time, Traffic, reason::Sway, score::Weighed,
+};
 
 /// The most paths listed for a destination: the chosen one and three backups.
 pub const RANKED_MAX: usize = 4;
@@ -141,6 +143,11 @@ impl RouteTable {
         let first = self.routes.partition_point(|route| route.to < *path.destination());
         let to = self.routes[first..].iter().take_while(|route| route.to == *path.destination());
         to.flat_map(|route| &route.ranked).any(|ranked| ranked.path == *path)
+    }
+
+    /// How to find the slice of a call without the policy: what each rule asks that speaks only of some calls.
+    pub fn conditions(&self) -> Vec<Condition> {
+        self.policy.conditions().collect()
     }
 
     /// Whether any rule asks whom a call is for.

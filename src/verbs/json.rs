@@ -62,7 +62,7 @@ pub(super) fn link(link: &Link) -> Value {
             "timeouts": link.sip_timeouts, "first_answer_ms": link.sip_first_answer_ms,
         },
         "reporters": link.reporters, "votes": link.votes, "age_ms": link.age_ms,
-        "lane": link.lane, "cause": link.cause,
+        "lane": link.lane, "cause": link.cause, "evidence": link.evidence,
         "lanes": link.lanes.iter().map(lane).collect::<Vec<_>>(),
     })
 }

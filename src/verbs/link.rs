@@ -60,6 +60,10 @@ pub(super) async fn list(target: &Target) -> Result<(), VerbError> {
         ]);
     }
     print!("{}", table.render());
+    let ill = |link: &&Link| link.cause != "none" && !link.evidence.is_empty();
+    for Link { from, to, cause, evidence, .. } in links.iter().filter(ill) {
+        println!("{from} > {to}, {cause}: {evidence}");
+    }
     Ok(())
 }
 

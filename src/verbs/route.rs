@@ -16,8 +16,9 @@ pub(super) async fn run(verb: Verb) -> Result<(), VerbError> {
     match verb {
         Verb::List { target, watch: false } => list(&target).await,
         Verb::List { target, watch: true } => watch(&target).await,
-        Verb::Explain { from, to, class, at, target } => {
-            explain(from, to, class, at.as_deref(), &target).await
+        Verb::Explain { from, to, class, tenant, called, at, target } => {
+            let at_us = when(at.as_deref())?;
+            explain(ExplainRouteRequest { from, to, class, at_us, tenant, called }, &target).await
         }
         Verb::History { from, to, since, target } => history(from, to, since.as_deref(), &target).await,
         Verb::Pin { from, to, via, direct: _, order, target } => {
@@ -121,17 +122,9 @@ fn when(text: Option<&str>) -> Result<u64, VerbError> {
     moment(text, Clock::start().unix_us()).map_err(|why| VerbError::Time { text: text.to_owned(), why })
 }
 
-async fn explain(
-    from: String,
-    to: String,
-    class: String,
-    at: Option<&str>,
-    target: &Target,
-) -> Result<(), VerbError> {
-    let at_us = when(at)?;
+async fn explain(request: ExplainRouteRequest, target: &Target) -> Result<(), VerbError> {
     let mut desk = Desk::at(target).await?;
     let refused = desk.refused();
-    let request = ExplainRouteRequest { from, to, class, at_us };
     let explanation = desk.client.explain_route(request).await.map_err(refused)?.into_inner();
     if target.json {
         json::print(&json::explanation(&explanation));

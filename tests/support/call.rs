@@ -1,6 +1,7 @@
 //! One good call from Oregon to Virginia, by the lab's own phones.
 
 use ringway_lab::{
+    media::Studio,
     phone::{CallReport, Phone, PhoneConfig, PhoneEvent},
     world::{Node, World},
 };
@@ -28,6 +29,7 @@ impl Phones {
     /// Plugs them in.
     pub(crate) async fn plug_in(world: &World) -> Self {
         let (sender, events) = mpsc::channel(1_024);
+        let studio = Studio::start().expect("a thread is free");
         let config = |name: &str| {
             let region = world.region(name).expect("the whitepaper has it");
             PhoneConfig {
@@ -35,6 +37,7 @@ impl Phones {
                 proxies: region.nodes().iter().map(Node::sip).collect(),
                 domain: world.spec().mesh_domain.clone(),
                 ring: Duration::from_millis(50),
+                studio: studio.clone(),
             }
         };
         let prefix = world.region("us-east-1").and_then(|region| region.prefix()).expect("has phones");

@@ -4,6 +4,7 @@
 pub(crate) mod baresip;
 pub(crate) mod call;
 pub(crate) mod etcd;
+pub(crate) mod sipp;
 pub(crate) mod tls;
 
 use ringway_lab::world::{Node, World, WorldSpec};

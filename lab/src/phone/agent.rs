@@ -20,17 +20,31 @@ pub(super) struct Agent {
     rng: fastrand::Rng,
     callers: HashMap<String, Caller>,
     callees: HashMap<(String, String), Callee>,
+    /// For RTP; the next call takes it.
+    port: Option<u16>,
     output: VecDeque<Output>,
 }
 
 impl Agent {
     pub(super) fn new(config: PhoneConfig, seed: u64) -> Self {
         let rng = fastrand::Rng::with_seed(seed);
-        Self { config, rng, callers: HashMap::new(), callees: HashMap::new(), output: VecDeque::new() }
+        let (callers, callees) = (HashMap::new(), HashMap::new());
+        Self { config, rng, callers, callees, port: None, output: VecDeque::new() }
+    }
+
+    /// Whether the next call would find no port.
+    pub(super) fn wants_port(&self) -> bool {
+        self.port.is_none()
+    }
+
+    /// Lays out a port for the RTP of the next call.
+    pub(super) fn lay_port(&mut self, port: u16) {
+        self.port = Some(port);
     }
 
     /// Places a call and gives its Call-ID.
     pub(super) fn place(&mut self, now: Instant, from: &str, to: &str, talk: Duration) -> Option<String> {
+        let port = self.port?;
         let token = self.rng.u64(..);
         let order = Order {
             call_id: format!("{:016x}@{}", self.rng.u64(..), self.config.address.ip()),
@@ -39,14 +53,24 @@ impl Agent {
             domain: self.config.domain.clone(),
             token,
             local: self.config.address,
+            port,
             proxies: self.config.proxies.clone(),
             talk,
         };
         let call_id = order.call_id.clone();
         let mut caller = Caller::place(now, order)?;
+        self.port = None;
         drain(&mut self.output, || caller.poll());
         self.callers.insert(call_id.clone(), caller);
         Some(call_id)
+    }
+
+    /// Hangs up a call that was placed here.
+    pub(super) fn hang_up(&mut self, now: Instant, call_id: &str) {
+        if let Some(caller) = self.callers.get_mut(call_id) {
+            caller.leave(now);
+            drain(&mut self.output, || caller.poll());
+        }
     }
 
     pub(super) fn handle(&mut self, now: Instant, datagram: &[u8], source: SocketAddrV4) {
@@ -95,11 +119,19 @@ impl Agent {
             callee.handle(now, &request, &identity, source);
             return drain(&mut self.output, || callee.poll());
         }
+        if let Some(caller) = self.callers.get_mut(&key.0).filter(|caller| caller.is_peer(from_tag)) {
+            caller.handle_request(now, &request, &identity, source);
+            return drain(&mut self.output, || caller.poll());
+        }
         match request.method {
             Method::Invite if tag(&identity.to).is_none() => {
-                let chance = (self.rng.u64(..), self.config.ring);
-                let callee = Callee::ring(now, request, &identity, source, self.config.address, chance);
-                let Some(mut callee) = callee else { return };
+                // A host without free ports: there is nothing to answer with.
+                let Some(port) = self.port.take() else {
+                    return self.reply(&request, source, (503, "Service Unavailable"));
+                };
+                let (chance, at) = ((self.rng.u64(..), self.config.ring), (self.config.address, port));
+                let callee = Callee::ring(now, request, (&identity, source), at, chance);
+                let Some(mut callee) = callee else { return self.port = Some(port) };
                 drain(&mut self.output, || callee.poll());
                 self.callees.insert(key, callee);
             }

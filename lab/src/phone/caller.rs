@@ -14,15 +14,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rsip::{Method, Response};
+use rsip::{Method, Request, Response};
 
 use super::{
     Output, PhoneEvent,
     dialog::Dialog,
-    message::{Identity, RequestParts, reason_phrase, session_description, via_stack},
+    message::{Identity, RequestParts, answer_address, print_response, reason_phrase, via_stack},
+    renewal::Renewals,
     report::{CallEnd, CallReport},
     timer::{Due, PATIENCE, Retransmission},
+    voice::Voice,
 };
+use crate::media::{LegName, Side};
 
 /// Copies of a request to a proxy that stays silent before the next proxy is tried: 1.5 s.
 const COPIES_PER_PROXY: u32 = 2;
@@ -36,6 +39,8 @@ pub(super) struct Order {
     pub(super) domain: String,
     pub(super) token: u64,
     pub(super) local: SocketAddrV4,
+    /// Where it hears RTP.
+    pub(super) port: u16,
     pub(super) proxies: Vec<SocketAddrV4>,
     pub(super) talk: Duration,
 }
@@ -51,6 +56,9 @@ pub(super) struct Caller {
     setup: Option<Duration>,
     dialog: Option<Dialog>,
     acknowledged: Option<(u32, Vec<u8>)>,
+    voice: Voice,
+    offer: String,
+    renewals: Renewals,
     output: VecDeque<Output>,
 }
 
@@ -71,6 +79,9 @@ struct Attempt {
 impl Caller {
     /// Places the call. None when the order's URIs cannot be printed.
     pub(super) fn place(now: Instant, order: Order) -> Option<Self> {
+        let name = LegName { call_id: order.call_id.clone(), side: Side::Caller };
+        let mut voice = Voice::new(SocketAddrV4::new(*order.local.ip(), order.port), name, order.token);
+        let offer = voice.offer();
         let mut caller = Self {
             phase: Phase::Over { forget_at: now },
             proxy: 0,
@@ -81,6 +92,9 @@ impl Caller {
             setup: None,
             dialog: None,
             acknowledged: None,
+            voice,
+            offer,
+            renewals: Renewals::default(),
             output: VecDeque::new(),
             order,
         };
@@ -104,7 +118,54 @@ impl Caller {
         }
     }
 
+    /// A request from the callee inside the dialog.
+    pub(super) fn handle_request(
+        &mut self,
+        now: Instant,
+        request: &Request,
+        identity: &Identity,
+        source: SocketAddrV4,
+    ) {
+        match request.method {
+            Method::Invite if matches!(self.phase, Phase::Talking { .. }) => {
+                if let Some(dialog) = &mut self.dialog {
+                    dialog.retarget(request);
+                }
+                let tag = self.tag();
+                let (contact, output) = ((&*tag, self.order.local), &mut self.output);
+                self.renewals.invite(now, (request, identity, source), contact, &mut self.voice, output);
+            }
+            Method::Invite => self.reply(request, source, (481, "Call/Transaction Does Not Exist")),
+            Method::Ack => {
+                self.renewals.acknowledge(request, identity, &mut self.voice, &mut self.output);
+            }
+            Method::Bye => {
+                self.reply(request, source, (200, "OK"));
+                // RFC 3261 §15.1.2; a BYE of its own that is still under way needs no answer then.
+                if matches!(self.phase, Phase::Talking { .. } | Phase::Leaving(_)) {
+                    self.end(now, CallEnd::HungUp);
+                }
+            }
+            Method::Options => self.reply(request, source, (200, "OK")),
+            _ => self.reply(request, source, (405, "Method Not Allowed")),
+        }
+    }
+
+    /// Whether a request with this From tag comes from the other end.
+    pub(super) fn is_peer(&self, from_tag: &str) -> bool {
+        self.dialog.as_ref().is_some_and(|dialog| dialog.remote_tag() == Some(from_tag))
+    }
+
+    /// Hangs up as soon as there is something to hang up.
+    pub(super) fn leave(&mut self, now: Instant) {
+        self.order.talk = Duration::ZERO;
+        if matches!(self.phase, Phase::Talking { .. }) {
+            self.hang_up(now);
+        }
+    }
+
     pub(super) fn expire(&mut self, now: Instant) {
+        self.renewals.expire(now, &mut self.output);
         match &mut self.phase {
             Phase::Inviting(attempt) => match attempt.copies.due(now) {
                 Due::Wait => {}
@@ -130,12 +191,13 @@ impl Caller {
     }
 
     pub(super) fn deadline(&self) -> Instant {
-        match &self.phase {
+        let own = match &self.phase {
             Phase::Inviting(attempt) | Phase::Leaving(attempt) => attempt.copies.deadline(),
             Phase::Proceeding { patience, .. } => *patience,
             Phase::Talking { until } => *until,
             Phase::Over { forget_at } => *forget_at,
-        }
+        };
+        self.renewals.deadline().map_or(own, |renewal| renewal.min(own))
     }
 
     /// Whether nothing more can come of it.
@@ -152,7 +214,7 @@ impl Caller {
         identity: &Identity,
     ) {
         match code {
-            100..=199 => self.progress(now, code),
+            100..=199 => self.progress(now, response, code),
             200..=299 => self.answered(now, response, identity),
             _ => {
                 self.acknowledge_refusal(identity, response);
@@ -163,13 +225,15 @@ impl Caller {
         }
     }
 
-    fn progress(&mut self, now: Instant, code: u16) {
+    fn progress(&mut self, now: Instant, response: &Response, code: u16) {
         if !matches!(self.phase, Phase::Inviting(_) | Phase::Proceeding { .. }) {
             return;
         }
         if code >= 180 {
             self.setup.get_or_insert(now - self.placed_at);
         }
+        // RFC 3261 §13.2.1: the answer may come early; what the 200 says then is the same, or nothing.
+        self.voice.learn(&response.body);
         let over = Phase::Over { forget_at: now };
         self.phase = match std::mem::replace(&mut self.phase, over) {
             // RFC 3261 §17.1.1.2: a provisional answer ends the copies.
@@ -202,7 +266,10 @@ impl Caller {
         self.acknowledged = Some((identity.cseq, ack.clone()));
         self.send(ack);
         let call_id = self.order.call_id.clone();
-        self.output.push_back(Output::Event(PhoneEvent::Answered { call_id, setup }));
+        self.output.push_back(Output::Event(PhoneEvent::Answered { call_id, setup, at: now }));
+        self.voice.learn(&response.body);
+        self.output.extend(self.voice.speak());
+        self.output.push_back(self.voice.listen());
         self.phase = Phase::Talking { until: now + self.order.talk };
     }
 
@@ -216,6 +283,7 @@ impl Caller {
     }
 
     fn hang_up(&mut self, now: Instant) {
+        self.output.extend(self.voice.stop());
         match self.bye(Retransmission::capped(now)) {
             Some(attempt) => self.phase = Phase::Leaving(attempt),
             None => self.end(now, CallEnd::BadAnswer),
@@ -278,7 +346,7 @@ impl Caller {
             cseq: self.cseq,
             routes: &[],
             contact: is_invite,
-            body: is_invite.then(|| session_description(*order.local.ip(), order.token)),
+            body: is_invite.then(|| self.offer.clone()),
         }
         .print()
     }
@@ -310,8 +378,10 @@ impl Caller {
             placed_at: self.placed_at,
             setup: self.setup,
             answered: self.acknowledged.is_some(),
+            ended_at: now,
             end,
         };
+        self.output.extend(self.voice.stop());
         self.output.push_back(Output::Event(PhoneEvent::Ended(report)));
         self.phase = Phase::Over { forget_at: now + PATIENCE };
     }
@@ -324,8 +394,19 @@ impl Caller {
         }
     }
 
+    fn reply(&mut self, request: &Request, source: SocketAddrV4, status: (u16, &str)) {
+        if let Some(top) = via_stack(&request.headers).first() {
+            let bytes = print_response(request, status, &self.tag(), None, None);
+            self.output.push_back(Output::Send { to: answer_address(top, source), bytes });
+        }
+    }
+
     fn from(&self) -> String {
-        format!("<{}>;tag={:x}", self.uri(&self.order.from), self.order.token)
+        format!("<{}>;tag={}", self.uri(&self.order.from), self.tag())
+    }
+
+    fn tag(&self) -> String {
+        format!("{:x}", self.order.token)
     }
 
     fn uri(&self, number: &str) -> String {

@@ -2,9 +2,9 @@
 
 use std::net::SocketAddrV4;
 
-use rsip::{Method, Response};
+use rsip::{Method, Request, Response};
 
-use super::message::{Identity, RequestParts, contact_uri, is_loose, record_routes, uri_of};
+use super::message::{Identity, RequestParts, contact_uri, is_loose, record_routes, tag, uri_of};
 
 /// What both sides agreed on with the 2xx.
 #[derive(Clone, Debug)]
@@ -29,6 +29,18 @@ impl Dialog {
             target: contact_uri(&response.headers)?,
             routes,
         })
+    }
+
+    /// What the other end puts into the From of its requests.
+    pub(super) fn remote_tag(&self) -> Option<&str> {
+        tag(&self.to)
+    }
+
+    /// RFC 3261 §12.2.2: a re-INVITE may bring a new remote target.
+    pub(super) fn retarget(&mut self, request: &Request) {
+        if let Some(target) = contact_uri(&request.headers) {
+            self.target = target;
+        }
     }
 
     /// A request inside the dialog; None when the peer's URIs cannot be printed.

@@ -1,7 +1,7 @@
 //! SIP messages by way of rsip. The phones must not speak with the parser of the product, or it would be judged by
 //! itself; this file is the only one that knows rsip's types of headers.
 
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{SocketAddr, SocketAddrV4};
 
 use rsip::{
     Header, Headers, Method, Request, Response, SipMessage, StatusCode, Uri, Version,
@@ -170,14 +170,6 @@ pub(super) fn tag(value: &str) -> Option<&str> {
 pub(super) fn answer_address(top: &Hop, source: SocketAddrV4) -> SocketAddrV4 {
     let port = if top.rport { source.port() } else { top.port };
     SocketAddrV4::new(*source.ip(), port)
-}
-
-/// An offer or answer of one G.711 stream. No media flows yet; a call without a body would not be a call.
-pub(super) fn session_description(host: Ipv4Addr, id: u64) -> String {
-    format!(
-        "v=0\r\no=- {id} 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0\r\n\
-         a=rtpmap:0 PCMU/8000\r\na=ptime:20\r\n"
-    )
 }
 
 /// The IPv4 part of a peer's address; the lab has no other.

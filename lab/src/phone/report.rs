@@ -32,6 +32,8 @@ pub enum PhoneEvent {
         call_id: String,
         /// From the first INVITE to the first 18x, or to the 200 where none came.
         setup: Duration,
+        /// When it came.
+        at: Instant,
     },
     /// The call is over, well or not.
     Ended(CallReport),
@@ -48,6 +50,8 @@ pub struct CallReport {
     pub setup: Option<Duration>,
     /// Whether a 2xx came.
     pub answered: bool,
+    /// When it was over.
+    pub ended_at: Instant,
     /// How it ended.
     pub end: CallEnd,
 }

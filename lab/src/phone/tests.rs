@@ -14,13 +14,15 @@ use super::{
 };
 use rsip::{Header, SipMessage, message::HasHeaders as _};
 
+pub(super) const ALICE_PORT: u16 = 10_000;
+pub(super) const BOB_PORT: u16 = 20_000;
 const ALICE: &str = "127.17.0.100:5060";
 const BOB: &str = "127.20.0.100:5060";
-const PROXY: &str = "127.17.0.1:5060";
+pub(super) const PROXY: &str = "127.17.0.1:5060";
 const PROXY_2: &str = "127.17.0.2:5060";
 const TALK: Duration = Duration::from_secs(3);
 
-fn address(text: &str) -> SocketAddrV4 {
+pub(super) fn address(text: &str) -> SocketAddrV4 {
     text.parse().unwrap()
 }
 
@@ -30,34 +32,62 @@ fn agent(at: &str, proxies: &[&str], seed: u64) -> Agent {
         proxies: proxies.iter().map(|proxy| address(proxy)).collect(),
         domain: "lab.ringway.example".into(),
         ring: Duration::from_millis(200),
+        studio: Studio::start().unwrap(),
     };
     Agent::new(config, seed)
 }
 
 /// Two agents, a clock, and everything that was sent.
-struct Scene {
-    now: Instant,
-    alice: Agent,
-    bob: Agent,
-    wire: Vec<(f64, String)>,
+pub(super) struct Scene {
+    pub(super) now: Instant,
+    pub(super) alice: Agent,
+    pub(super) bob: Agent,
+    pub(super) wire: Vec<(f64, String)>,
+    pub(super) messages: Vec<String>,
     events: Vec<PhoneEvent>,
+    /// What the phones told their legs, by port.
+    pub(super) voice: Vec<(u16, Order)>,
     start: Instant,
 }
 
 impl Scene {
-    fn new(proxies: &[&str]) -> Self {
+    pub(super) fn new(proxies: &[&str]) -> Self {
         let start = clock::now();
         let (alice, bob) = (agent(ALICE, proxies, 1), agent(BOB, &[PROXY], 2));
-        Self { now: start, alice, bob, wire: vec![], events: vec![], start }
+        let mut scene = Self {
+            now: start,
+            alice,
+            bob,
+            wire: vec![],
+            messages: vec![],
+            events: vec![],
+            voice: vec![],
+            start,
+        };
+        scene.lay_ports();
+        scene
     }
 
-    fn call(&mut self) -> String {
+    /// As the shell does: a port lies ready whenever the last one is taken.
+    pub(super) fn lay_ports(&mut self) {
+        for (agent, port) in [(&mut self.alice, ALICE_PORT), (&mut self.bob, BOB_PORT)] {
+            if agent.wants_port() {
+                agent.lay_port(port);
+            }
+        }
+    }
+
+    pub(super) fn call(&mut self) -> String {
         self.alice.place(self.now, "+15035550100", "+17035550199", TALK).unwrap()
     }
 
     /// Plays until nothing is due or `seconds` have passed. `network` sees each message with its destination and
     /// decides what reaches the other phone.
-    fn play(&mut self, seconds: u64, mut network: impl FnMut(&str, SocketAddrV4) -> Option<String>) {
+    pub(super) fn play(
+        &mut self,
+        seconds: u64,
+        mut network: impl FnMut(&str, SocketAddrV4) -> Option<String>,
+    ) {
         let end = self.start + Duration::from_secs(seconds);
         loop {
             self.settle(&mut network);
@@ -71,8 +101,9 @@ impl Scene {
         }
     }
 
-    fn settle(&mut self, network: &mut impl FnMut(&str, SocketAddrV4) -> Option<String>) {
+    pub(super) fn settle(&mut self, network: &mut impl FnMut(&str, SocketAddrV4) -> Option<String>) {
         loop {
+            self.lay_ports();
             let (output, from_alice) = match self.alice.poll() {
                 Some(output) => (output, true),
                 None => match self.bob.poll() {
@@ -82,10 +113,12 @@ impl Scene {
             };
             match output {
                 Output::Event(event) => self.events.push(event),
+                Output::Voice { port, order } => self.voice.push((port, order)),
                 Output::Send { to, bytes } => {
                     let text = String::from_utf8(bytes).unwrap();
                     let first_line = text.lines().next().unwrap().to_owned();
                     self.wire.push(((self.now - self.start).as_secs_f64(), first_line));
+                    self.messages.push(text.clone());
                     if let Some(text) = network(&text, to) {
                         let receiver = if from_alice { &mut self.bob } else { &mut self.alice };
                         receiver.handle(self.now, text.as_bytes(), address(PROXY));
@@ -95,11 +128,11 @@ impl Scene {
         }
     }
 
-    fn sent(&self, start: &str) -> usize {
+    pub(super) fn sent(&self, start: &str) -> usize {
         self.wire.iter().filter(|(_, line)| line.starts_with(start)).count()
     }
 
-    fn report(&self) -> &CallReport {
+    pub(super) fn report(&self) -> &CallReport {
         let mut reports = self.events.iter().filter_map(|event| match event {
             PhoneEvent::Ended(report) => Some(report),
             _ => None,
@@ -111,7 +144,7 @@ impl Scene {
 }
 
 /// What two proxies do to a message between the phones: Via and Record-Route on the way out.
-fn through_proxies(text: &str, _: SocketAddrV4) -> Option<String> {
+pub(super) fn through_proxies(text: &str, _: SocketAddrV4) -> Option<String> {
     if text.starts_with("SIP/2.0") {
         // The answer to Alice: her own Via is the last of the stack.
         let proxied = text.lines().filter(|line| !line.contains("branch=z9hG4bK-proxy"));
@@ -334,11 +367,13 @@ async fn two_phones_call_each_other_over_real_sockets() {
     let plan = crate::address::AddressPlan::claim(vec![("west".into(), 1)]).unwrap();
     let host = |n| crate::address::real(plan.octet("west").unwrap(), n);
     let (here, there) = (SocketAddrV4::new(host(100), 5060), SocketAddrV4::new(host(101), 5060));
+    let studio = Studio::start().unwrap();
     let config = |address, proxy| PhoneConfig {
         address,
         proxies: vec![proxy],
         domain: "lab.ringway.example".into(),
         ring: Duration::from_millis(20),
+        studio: studio.clone(),
     };
     let (events, mut inbox) = mpsc::channel(64);
     let alice = Phone::start(config(here, there), 1, events.clone()).await.unwrap();

@@ -38,6 +38,10 @@ pub struct Brownout {
     /// Or only from the first to the second.
     #[serde(default)]
     pub both_ways: bool,
+    /// Which share of the flows it hits, 0 to 1, chosen by the hash of their source port, as networks spread flows over
+    /// parallel ways; the others pass as if nothing were wrong.
+    #[serde(default = "all")]
+    pub flows: f64,
 }
 
 /// Which link is cut.
@@ -49,6 +53,9 @@ pub struct Cut {
     /// Or only from the first to the second.
     #[serde(default)]
     pub both_ways: bool,
+    /// Which share of the flows it hits, as in a brownout.
+    #[serde(default = "all")]
+    pub flows: f64,
 }
 
 /// Which node is killed.
@@ -82,6 +89,11 @@ impl Action {
             Self::Brownout(Brownout { link, .. }) | Self::Cut(Cut { link, .. }) if link[0] == link[1] => {
                 Err("a link has two ends".into())
             }
+            Self::Brownout(Brownout { flows, .. }) | Self::Cut(Cut { flows, .. })
+                if !(0.0..=1.0).contains(flows) =>
+            {
+                Err(format!("flows {flows}: 0 to 1 is possible"))
+            }
             Self::Policy(document) if document.parse::<toml::Table>().is_err() => {
                 Err("the policy is no TOML document".into())
             }
@@ -93,13 +105,14 @@ impl Action {
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Brownout(Brownout { link: [a, b], loss, extra_delay_ms, both_ways }) => {
+            Self::Brownout(Brownout { link: [a, b], loss, extra_delay_ms, both_ways, flows }) => {
                 let (arrow, ways) = direction(*both_ways);
-                write!(f, "{a} {arrow} {b}: {:.0} % loss, +{extra_delay_ms:.0} ms, {ways}", loss * 100.0)
+                let (loss, share) = (loss * 100.0, share(*flows));
+                write!(f, "{a} {arrow} {b}: {loss:.0} % loss, +{extra_delay_ms:.0} ms, {ways}{share}")
             }
-            Self::Cut(Cut { link: [a, b], both_ways }) => {
+            Self::Cut(Cut { link: [a, b], both_ways, flows }) => {
                 let (arrow, ways) = direction(*both_ways);
-                write!(f, "{a} {arrow} {b}: cut, {ways}")
+                write!(f, "{a} {arrow} {b}: cut, {ways}{}", share(*flows))
             }
             Self::Heal => f.write_str("all links healed"),
             Self::Policy(document) => {
@@ -114,4 +127,33 @@ impl fmt::Display for Action {
 
 fn direction(both_ways: bool) -> (&'static str, &'static str) {
     if both_ways { ("<>", "both ways") } else { (">", "one way") }
+}
+
+fn share(flows: f64) -> String {
+    if flows < 1.0 { format!(", {:.0} % of the flows", flows * 100.0) } else { String::new() }
+}
+
+fn all() -> f64 {
+    1.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct Step {
+        actions: Vec<Action>,
+    }
+
+    #[test]
+    fn a_fault_hits_all_flows_unless_it_says_how_many() {
+        let text = "actions = [{ cut = { link = [\"a\", \"b\"] } }, { cut = { link = [\"a\", \"b\"], flows = 0.5 } }, \
+                    { brownout = { link = [\"a\", \"b\"], loss = 0.2, flows = 1.5 } }]";
+        let Step { actions } = toml::from_str(text).unwrap();
+        let told: Vec<String> = actions.iter().map(ToString::to_string).collect();
+        assert_eq!(told[..2], ["a > b: cut, one way", "a > b: cut, one way, 50 % of the flows"]);
+        assert_eq!(actions[1].check(), Ok(()));
+        assert_eq!(actions[2].check(), Err("flows 1.5: 0 to 1 is possible".into()));
+    }
 }

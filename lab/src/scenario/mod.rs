@@ -2,6 +2,7 @@
 
 mod action;
 mod expect;
+mod limits;
 mod trial;
 
 use std::{fs, io, path::Path};
@@ -9,7 +10,7 @@ use std::{fs, io, path::Path};
 use serde::Deserialize;
 
 pub(crate) use self::trial::{Finding, Trial};
-pub use self::{action::Action, expect::Expectation};
+pub use self::{action::Action, expect::Expectation, limits::MediaLimits};
 use crate::{
     pair::Pair,
     world::{RegionSpec, WorldSpec},
@@ -19,6 +20,9 @@ const BUILT_IN: [(&str, &str); 2] = [
     ("whitepaper", include_str!("../../scenarios/whitepaper.toml")),
     ("short", include_str!("../../scenarios/short.toml")),
 ];
+
+/// Of 20 ms packets both ways, this many keep a core busy.
+const LONG_CALLS_MAX: u16 = 500;
 
 /// A world, its calls, and the steps of the story.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -33,11 +37,23 @@ pub struct Scenario {
     /// The name under which regions are SIP names.
     #[serde(default = "mesh_domain")]
     pub mesh_domain: String,
+    /// Over the whole run, the longest time without a new packet that a direction of a call may have.
+    #[serde(default)]
+    pub media_gap_ms_max: Option<f64>,
+    /// Over the whole run, packets that a direction of a call may lose.
+    #[serde(default)]
+    pub media_lost_max: Option<u32>,
+    /// Over the whole run, the lowest score that a direction of a call may have.
+    #[serde(default)]
+    pub media_mos_min: Option<f64>,
     /// The regions.
     #[serde(rename = "region")]
     pub regions: Vec<RegionSpec>,
     /// The calls that are placed all the time.
     pub calls: CallsSpec,
+    /// Calls beside those that live through all of it.
+    #[serde(default)]
+    pub long_calls: LongCallsSpec,
     /// What happens, in order.
     #[serde(rename = "step")]
     pub steps: Vec<Step>,
@@ -60,6 +76,14 @@ pub struct CallsSpec {
     pub ring_ms: u64,
 }
 
+/// The calls that are placed at the beginning and hung up at the end; they go where the others go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LongCallsSpec {
+    /// How many are in progress; the directions take turns.
+    pub count: u16,
+}
+
 /// One step of the story.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -75,6 +99,15 @@ pub struct Step {
     pub within_ms: u64,
     /// For this long after that, every new call must go that way.
     pub stay_ms: u64,
+    /// From the actions to the end of the step, the longest time without a new packet in a direction of a call.
+    #[serde(default)]
+    pub media_gap_ms_max: Option<f64>,
+    /// Packets that a direction of a call may lose in the step.
+    #[serde(default)]
+    pub media_lost_max: Option<u32>,
+    /// The lowest score that a direction of a call may have in the step.
+    #[serde(default)]
+    pub media_mos_min: Option<f64>,
 }
 
 /// Why a scenario cannot be played.
@@ -148,6 +181,13 @@ impl Scenario {
         [Some(there), back].into_iter().flatten().collect()
     }
 
+    /// What the voice must be like over the whole run.
+    pub(crate) fn media_limits(&self) -> MediaLimits {
+        let Self { media_gap_ms_max: gap_ms_max, media_lost_max: lost_max, media_mos_min: mos_min, .. } =
+            *self;
+        MediaLimits { gap_ms_max, lost_max, mos_min }
+    }
+
     fn check(&self) -> Result<(), String> {
         self.world().check()?;
         let calls = &self.calls;
@@ -164,6 +204,11 @@ impl Scenario {
         if !(0.1..=50.0).contains(&calls.per_second) {
             return Err(format!("calls: per_second {}: 0.1 to 50 are possible", calls.per_second));
         }
+        if self.long_calls.count > LONG_CALLS_MAX {
+            let count = self.long_calls.count;
+            return Err(format!("long_calls: count {count}: {LONG_CALLS_MAX} at most"));
+        }
+        self.media_limits().check()?;
         if self.steps.is_empty() {
             return Err("a scenario needs a step".into());
         }
@@ -175,8 +220,18 @@ impl Scenario {
                 return Err(wrong(format!("no region {stranger}")));
             }
             step.actions.iter().try_for_each(Action::check).map_err(wrong)?;
+            step.media_limits().check().map_err(wrong)?;
         }
         Ok(())
+    }
+}
+
+impl Step {
+    /// What the voice must be like in it.
+    pub(crate) fn media_limits(&self) -> MediaLimits {
+        let Self { media_gap_ms_max: gap_ms_max, media_lost_max: lost_max, media_mos_min: mos_min, .. } =
+            *self;
+        MediaLimits { gap_ms_max, lost_max, mos_min }
     }
 }
 
@@ -220,6 +275,9 @@ mod tests {
         assert!(wrong("via us-east-2", "via mars-1").contains("no region mars-1"));
         assert!(wrong("loss = 0.2", "loss = 20").contains("loss 20: 0 to 1"));
         assert!(wrong("prefix = \"+1503\"\n", "").contains("us-west-2 has no prefix"));
+        assert!(wrong("count = 4", "count = 501").contains("count 501: 500 at most"));
+        assert!(wrong("stay_ms = 2000", "stay_ms = 1\nmedia_mos_min = 5").contains("1 to 4.5"));
+        assert!(wrong("[[region]]", "media_gap_ms_max = 10\n[[region]]").contains("every 20 ms"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The book of all calls of a run: what the phones reported, put together by Call-ID.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -48,6 +48,17 @@ pub(crate) struct Observation {
     pub(crate) nodes: Vec<(String, u8)>,
 }
 
+/// A call that was answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Talk {
+    pub(crate) pair: Pair,
+    /// One of those that are kept up through the whole run.
+    pub(crate) long: bool,
+    pub(crate) answered_at: Instant,
+    /// None as long as it lasts.
+    pub(crate) ended_at: Option<Instant>,
+}
+
 pub(crate) struct Ledger {
     plan: AddressPlan,
     /// Number prefix → region.
@@ -63,6 +74,9 @@ struct Book {
     setup_ms: Vec<f64>,
     observations: Vec<Observation>,
     recent: VecDeque<Observation>,
+    /// By Call-ID.
+    talks: BTreeMap<String, Talk>,
+    long: HashSet<String>,
     failures: Vec<String>,
 }
 
@@ -82,10 +96,14 @@ impl Ledger {
                 self.arrived(&call_id, &hops);
                 None
             }
-            PhoneEvent::Answered { call_id: _, setup } => {
+            PhoneEvent::Answered { call_id, setup, at } => {
                 let mut book = self.book();
                 book.counts.answered += 1;
                 book.setup_ms.push(setup.as_secs_f64() * 1_000.0);
+                if let Some((pair, _)) = book.open.get(&call_id).cloned() {
+                    let talk = Talk { pair, long: false, answered_at: at, ended_at: None };
+                    book.talks.insert(call_id, talk);
+                }
                 None
             }
             PhoneEvent::Ended(report) => self.ended(&report),
@@ -118,6 +136,20 @@ impl Ledger {
 
     pub(crate) fn recent(&self) -> Vec<Observation> {
         self.book().recent.iter().cloned().collect()
+    }
+
+    /// Says of a call that it is kept up through the whole run.
+    pub(crate) fn mark_long(&self, call_id: String) {
+        self.book().long.insert(call_id);
+    }
+
+    /// All calls that were answered, by Call-ID.
+    pub(crate) fn talks(&self) -> BTreeMap<String, Talk> {
+        let book = self.book();
+        let talk = |(call_id, talk): (&String, &Talk)| {
+            (call_id.clone(), Talk { long: book.long.contains(call_id), ..talk.clone() })
+        };
+        book.talks.iter().map(talk).collect()
     }
 
     pub(crate) fn failures(&self) -> Vec<String> {
@@ -174,6 +206,9 @@ impl Ledger {
     fn ended(&self, report: &CallReport) -> Option<String> {
         let mut book = self.book();
         let (pair, _) = book.open.remove(&report.call_id)?;
+        if let Some(talk) = book.talks.get_mut(&report.call_id) {
+            talk.ended_at = Some(report.ended_at);
+        }
         if report.is_good() {
             return None;
         }
@@ -228,7 +263,8 @@ mod tests {
 
     fn ended(call_id: &str, end: CallEnd) -> PhoneEvent {
         let call_id = call_id.into();
-        PhoneEvent::Ended(CallReport { call_id, placed_at: clock::now(), setup: None, answered: true, end })
+        let (placed_at, ended_at) = (clock::now(), clock::now());
+        PhoneEvent::Ended(CallReport { call_id, placed_at, setup: None, answered: true, ended_at, end })
     }
 
     #[test]
@@ -262,11 +298,15 @@ mod tests {
             ledger.record(placed(call_id));
         }
         let setup = Duration::from_millis(66);
-        ledger.record(PhoneEvent::Answered { call_id: "good".into(), setup });
+        ledger.record(PhoneEvent::Answered { call_id: "good".into(), setup, at: clock::now() });
+        ledger.mark_long("good".into());
         assert_eq!(ledger.record(ended("good", CallEnd::HungUp)), None);
         let failure = ledger.record(ended("bad", CallEnd::ByeTimeout)).unwrap();
         assert_eq!(failure, "call w2 > e1 (bad): BYE got no answer (timer F)");
         assert_eq!(ledger.in_progress(), 1);
+        let talks = ledger.talks();
+        assert_eq!(talks.keys().collect::<Vec<_>>(), ["good"], "only one was answered");
+        assert!(talks["good"].long && talks["good"].ended_at.is_some());
         ledger.close();
         assert_eq!(ledger.counts(), CallCounts { placed: 3, answered: 1, failed: 2 });
         assert_eq!(ledger.failures(), [failure, "1 calls were not over when the lab ended".into()]);

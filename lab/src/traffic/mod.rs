@@ -1,8 +1,14 @@
-//! The calls of a run: a phone in every region that has numbers, and a task that places calls at the scenario's rate.
+//! The calls of a run: a phone in every region that has numbers, a task that places calls at the scenario's rate, and
+//! one that keeps some of them up until the run is over.
 
 mod ledger;
 
-use std::{collections::HashMap, io, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    io,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use tokio::{
     sync::mpsc,
@@ -11,8 +17,9 @@ use tokio::{
 };
 
 pub use self::ledger::{CallCounts, SetupTimes};
-pub(crate) use self::ledger::{Ledger, Observation, ms};
+pub(crate) use self::ledger::{Ledger, Observation, Talk, ms};
 use crate::{
+    media::Studio,
     pair::Pair,
     phone::{Phone, PhoneConfig, PhoneEvent},
     scenario::{CallsSpec, Scenario},
@@ -23,12 +30,20 @@ use crate::{
 /// Events on their way from the phones to the ledger; four a call.
 const EVENTS: usize = 1_024;
 
+/// The long calls begin one after the other within this time.
+const LONG_CALLS_BEGIN: Duration = Duration::from_secs(2);
+
+/// Region of the caller and Call-ID of each long call.
+type LongCalls = Arc<Mutex<Vec<(String, String)>>>;
+
 /// Phones and the calls between them; drop ends all at once.
 pub(crate) struct Traffic {
     ledger: Arc<Ledger>,
-    placing: AbortHandle,
+    placing: [AbortHandle; 2],
     /// Held here, because the phones outlive the placing of new calls.
-    _phones: Arc<HashMap<String, Phone>>,
+    phones: Arc<HashMap<String, Phone>>,
+    studio: Studio,
+    long: LongCalls,
     _tasks: JoinSet<()>,
 }
 
@@ -45,7 +60,7 @@ impl Traffic {
         world: &World,
         scenario: &Scenario,
         seed: u64,
-        ledger: Arc<Ledger>,
+        (ledger, studio): (Arc<Ledger>, Studio),
         story: Story,
     ) -> io::Result<Self> {
         let (events, inbox) = mpsc::channel(EVENTS);
@@ -56,30 +71,47 @@ impl Traffic {
                 proxies: region.nodes().iter().map(Node::sip).collect(),
                 domain: world.spec().mesh_domain.clone(),
                 ring: Duration::from_millis(scenario.calls.ring_ms),
+                studio: studio.clone(),
             };
             let phone = Phone::start(config, seed.wrapping_add(number), events.clone()).await?;
             phones.insert(region.name().to_owned(), phone);
         }
-        let lines = scenario.pairs().into_iter().filter_map(|pair| line(world, pair)).collect();
+        let lines: Vec<_> = scenario.pairs().into_iter().filter_map(|pair| line(world, pair)).collect();
         let mut tasks = JoinSet::new();
         tasks.spawn(keep_books(inbox, Arc::clone(&ledger), story));
         let phones = Arc::new(phones);
-        let placing = tasks.spawn(place_calls(Arc::clone(&phones), lines, scenario.calls.clone(), seed));
-        Ok(Self { ledger, placing, _phones: phones, _tasks: tasks })
+        let long = Arc::default();
+        let keeping = keep_calls(
+            (Arc::clone(&phones), lines.clone()),
+            (scenario.long_calls.count, Duration::from_secs(scenario.seconds_max)),
+            seed,
+            (Arc::clone(&ledger), Arc::clone(&long)),
+        );
+        let short = place_calls(Arc::clone(&phones), lines, scenario.calls.clone(), seed);
+        let placing = [tasks.spawn(short), tasks.spawn(keeping)];
+        Ok(Self { ledger, placing, phones, studio, long, _tasks: tasks })
     }
 
-    /// Places no more calls and waits until those in progress are over, or `limit` has passed.
+    /// Places no more calls, hangs up the long ones, and waits until all are over and heard out, or `limit` has passed.
     pub(crate) async fn finish(&self, limit: Duration) {
-        self.placing.abort();
+        self.placing.iter().for_each(AbortHandle::abort);
+        let long = std::mem::take(&mut *self.long.lock().unwrap_or_else(PoisonError::into_inner));
+        for (region, call_id) in long {
+            if let Some(phone) = self.phones.get(&region) {
+                phone.hang_up(&call_id).await;
+            }
+        }
         let mut changes = self.ledger.changes();
         let _ = timeout(limit, async {
             while self.ledger.in_progress() > 0 && changes.changed().await.is_ok() {}
+            self.studio.settle().await;
         })
         .await;
     }
 }
 
 /// A direction with the start of the numbers at both ends.
+#[derive(Clone)]
 struct CallLine {
     pair: Pair,
     from_prefix: String,
@@ -115,6 +147,28 @@ async fn place_calls(phones: Arc<HashMap<String, Phone>>, lines: Vec<CallLine>, 
         if phone.call(&from, &to, talk).await.is_none() {
             return;
         }
+    }
+}
+
+/// Places the long calls, the directions by turns; they talk until they are hung up.
+async fn keep_calls(
+    (phones, lines): (Arc<HashMap<String, Phone>>, Vec<CallLine>),
+    (count, talk): (u16, Duration),
+    seed: u64,
+    (ledger, long): (Arc<Ledger>, LongCalls),
+) {
+    let Some(pause) = LONG_CALLS_BEGIN.checked_div(count.into()) else { return };
+    let mut ticks = interval(pause);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut rng = fastrand::Rng::with_seed(seed.rotate_left(32));
+    for line in lines.iter().cycle().take(count.into()) {
+        ticks.tick().await;
+        let Some(phone) = phones.get(&line.pair.from) else { continue };
+        let (from, to) = (number(&line.from_prefix, &mut rng), number(&line.to_prefix, &mut rng));
+        let Some(call_id) = phone.call(&from, &to, talk).await else { return };
+        ledger.mark_long(call_id.clone());
+        let mut long = long.lock().unwrap_or_else(PoisonError::into_inner);
+        long.push((line.pair.from.clone(), call_id));
     }
 }
 

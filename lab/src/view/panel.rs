@@ -11,6 +11,8 @@ use ratatui::{
 };
 
 use crate::{
+    conversation::StepMedia,
+    media::Tally,
     pair::{Pair, path_short, path_text},
     traffic::{CallCounts, Observation, SetupTimes},
     world::MeasuredLink,
@@ -38,6 +40,10 @@ pub(crate) struct Panel {
     pub(crate) calls: CallCounts,
     pub(crate) in_progress: usize,
     pub(crate) setup: SetupTimes,
+    /// All voices so far.
+    pub(crate) tally: Tally,
+    /// The last seconds of those that speak now.
+    pub(crate) lately: StepMedia,
     /// The newest calls, oldest first.
     pub(crate) recent: Vec<Observation>,
 }
@@ -54,6 +60,7 @@ impl Panel {
         lines.extend(labeled("routes", self.routes.iter().map(|(pair, path)| route(pair, path))));
         lines.extend(labeled("links", self.link_rows()));
         lines.push(self.call_row());
+        lines.push(self.voice_row());
         lines.extend(labeled("recent", self.recent.iter().rev().take(RECENT_MAX).map(recent)));
         lines
     }
@@ -98,6 +105,20 @@ impl Panel {
             Span::styled(format!("failed {failed}"), failed_style),
             Span::raw(setup),
         ])
+    }
+
+    fn voice_row(&self) -> Line<'static> {
+        let Tally { talking, sent, received, duplicated, broken } = self.tally;
+        let StepMedia { lost, gap_ms, mos_min, .. } = self.lately;
+        let counts = format!("{talking} speak   sent {sent}   heard {received}   twice {duplicated}   ");
+        let mos = mos_min.map_or_else(|| "-".into(), |mos| format!("{mos:.1}"));
+        let lately = format!("lately: lost {lost}, gap {:.0} ms, MOS {mos}", gap_ms.max);
+        let style = if lost > 0 { bad() } else { Style::new() };
+        let mut spans = vec![label("voice"), Span::raw(counts), Span::styled(lately, style)];
+        if broken > 0 {
+            spans.push(Span::styled(format!("   broken {broken}"), bad()));
+        }
+        Line::from(spans)
     }
 }
 
@@ -154,7 +175,7 @@ fn bad() -> Style {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock;
+    use crate::{clock, conversation::Spread};
 
     fn text(panel: &Panel) -> Vec<String> {
         let area = Rect::new(0, 0, 100, HEIGHT);
@@ -184,6 +205,13 @@ mod tests {
             calls: CallCounts { placed: 40, answered: 38, failed: 0 },
             in_progress: 2,
             setup: SetupTimes { p50: 66.2, p99: 71.0 },
+            tally: Tally { talking: 4, sent: 900, received: 880, duplicated: 2, broken: 1 },
+            lately: StepMedia {
+                lost: 12,
+                gap_ms: Spread { p50: 20.0, p99: 220.0, max: 220.4 },
+                mos_min: Some(3.94),
+                ..StepMedia::default()
+            },
             recent: vec![Observation { pair, placed_at: clock::now(), path, nodes: vec![] }],
         };
         let rows = text(&panel);
@@ -193,9 +221,10 @@ mod tests {
             " links   us-west-2    <> us-east-2      32.0 ms    0.0 %   back                  -",
             "         us-west-2    <> us-east-1      32.0 ms   20.0 %   back   32.0 ms   19.0 %",
             " calls   placed 40   answered 38   in progress 2   failed 0   set-up p50 66 ms, p99 71 ms",
+            " voice   4 speak   sent 900   heard 880   twice 2   lately: lost 12, gap 220 ms, MOS 3.9   broken 1",
             " recent  us-west-2 > us-east-1        went us-west-2 > us-east-2 > us-east-1",
         ];
-        assert_eq!(rows[1..6], expected);
+        assert_eq!(rows[1..7], expected);
     }
 
     #[test]

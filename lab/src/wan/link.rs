@@ -30,6 +30,7 @@ pub(super) struct Link {
     datagrams: Mutex<Fates>,
     segments: Mutex<Fates>,
     model: watch::Sender<LinkModel>,
+    salt: u64,
     carried: AtomicU64,
     lost: AtomicU64,
     cut: AtomicU64,
@@ -38,9 +39,11 @@ pub(super) struct Link {
 
 impl Link {
     pub(super) fn new(model: LinkModel, seed: u64) -> Self {
+        let segments = seed.rotate_left(32) ^ 0x7463_7000;
         Self {
             datagrams: Mutex::new(Fates::new(model, seed)),
-            segments: Mutex::new(Fates::new(model, seed.rotate_left(32) ^ 0x7463_7000)),
+            segments: Mutex::new(Fates::new(model, segments)),
+            salt: segments,
             model: watch::Sender::new(model),
             carried: AtomicU64::new(0),
             lost: AtomicU64::new(0),
@@ -62,7 +65,7 @@ impl Link {
     /// When a datagram that is sent now from that port arrives; None: never.
     pub(super) fn datagram(&self, now: Instant, source_port: u16) -> Option<Instant> {
         let mut fates = lock(&self.datagrams);
-        match fates.fate(now) {
+        match fates.fate(now, source_port) {
             Fate::Deliver { .. } if fates.model().dead_port == Some(source_port) => {
                 self.count_drop(DropReason::Loss);
                 None
@@ -75,9 +78,9 @@ impl Link {
         }
     }
 
-    /// When a TCP segment sent now arrives for the first time.
-    pub(super) fn segment(&self, now: Instant) -> Result<Duration, DropReason> {
-        match lock(&self.segments).fate(now) {
+    /// When a TCP segment sent now arrives for the first time. `flow` is the port of the connection's client.
+    pub(super) fn segment(&self, now: Instant, flow: u16) -> Result<Duration, DropReason> {
+        match lock(&self.segments).fate(now, flow) {
             Fate::Deliver { after } => Ok(after),
             Fate::Drop(reason) => {
                 self.count_drop(reason);
@@ -86,10 +89,11 @@ impl Link {
         }
     }
 
-    /// Waits until bytes can pass again.
-    pub(super) async fn whole(&self) {
+    /// Waits until bytes of that flow can pass again.
+    pub(super) async fn whole(&self, flow: u16) {
+        let passes = |model: &LinkModel| !(model.cut && model.hits(flow, self.salt));
         // The sender lives in self, so the wait can only end by a healed link.
-        let _ = self.model.subscribe().wait_for(|model| !model.cut).await;
+        let _ = self.model.subscribe().wait_for(passes).await;
     }
 
     pub(super) fn count_carried(&self) {

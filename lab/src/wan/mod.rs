@@ -18,10 +18,10 @@ pub use self::{
     link::LinkCounters,
     model::{DropReason, Fate, Fates, LinkModel},
 };
-use crate::address::{AddressPlan, MESH_PORT, PROBE_PORT, SIP_PORT, StandIn};
+use crate::address::{AddressPlan, MEDIA_PORT, MESH_PORT, PROBE_PORT, SIP_PORT, StandIn};
 
-/// What regions may reach of each other's nodes. Admin and metrics stay at home.
-const UDP_PORTS: [u16; 2] = [SIP_PORT, PROBE_PORT];
+/// What regions may reach of each other's nodes: of a media relay, two workers. Admin and metrics stay at home.
+const UDP_PORTS: [u16; 4] = [SIP_PORT, PROBE_PORT, MEDIA_PORT, MEDIA_PORT + 1];
 const TCP_PORTS: [u16; 1] = [MESH_PORT];
 
 /// What can go wrong with the emulator.

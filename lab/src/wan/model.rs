@@ -21,6 +21,10 @@ pub struct LinkModel {
     pub cut: bool,
     /// What a brownout adds to the delay.
     pub extra_delay_ms: f64,
+    /// What a brownout adds to the loss.
+    pub extra_loss: f64,
+    /// The share of flows, from 0 to 1, that a cut and a brownout hit: all those whose source port hashes below it.
+    pub flows: f64,
     /// Datagrams from this UDP source port are lost: one of the parallel ways that the underlay spreads flows over is
     /// broken.
     pub dead_port: Option<u16>,
@@ -36,15 +40,31 @@ impl Default for LinkModel {
             reorder: 0.0,
             cut: false,
             extra_delay_ms: 0.0,
+            extra_loss: 0.0,
+            flows: 1.0,
             dead_port: None,
         }
     }
 }
 
 impl LinkModel {
-    /// The one-way delay before jitter.
+    /// The one-way delay before jitter, for a flow that nothing spares.
     pub fn one_way(&self) -> Duration {
         millis(self.delay_ms + self.extra_delay_ms)
+    }
+
+    /// Whether what is wrong with the link is wrong for the flow from this port. `salt` is the link's own, so that two
+    /// links do not spare the same flows.
+    pub(super) fn hits(&self, port: u16, salt: u64) -> bool {
+        // A draw of its own for every port: the first number of a generator that is seeded with it.
+        let draw =
+            || fastrand::Rng::with_seed(salt ^ u64::from(port).wrapping_mul(0x9E37_79B9_7F4A_7C15)).f64();
+        self.flows >= 1.0 || draw() < self.flows
+    }
+
+    /// The link as a flow that is spared has it.
+    fn spared(self) -> Self {
+        Self { cut: false, extra_delay_ms: 0.0, extra_loss: 0.0, ..self }
     }
 }
 
@@ -74,13 +94,15 @@ pub enum Fate {
 pub struct Fates {
     model: LinkModel,
     rng: fastrand::Rng,
-    last_due: Option<Instant>,
+    salt: u64,
+    /// Of the flows that were hit and of those that were spared: they take parallel ways, and wait for each other nowhere.
+    last_due: [Option<Instant>; 2],
 }
 
 impl Fates {
     /// Draws from `seed`.
     pub fn new(model: LinkModel, seed: u64) -> Self {
-        Self { model, rng: fastrand::Rng::with_seed(seed), last_due: None }
+        Self { model, rng: fastrand::Rng::with_seed(seed), salt: seed, last_due: [None; 2] }
     }
 
     /// The model in force.
@@ -93,22 +115,26 @@ impl Fates {
         self.model = model;
     }
 
-    /// Decides over the next packet. Order is kept unless the packet is drawn to be reordered.
-    pub fn fate(&mut self, now: Instant) -> Fate {
+    /// Decides over the next packet, which belongs to the flow from this port. Order is kept unless the packet is drawn
+    /// to be reordered.
+    pub fn fate(&mut self, now: Instant, port: u16) -> Fate {
         // Three draws for every packet, used or not: a change of the model must not shift the dice of later ones.
         let (loss, jitter, reorder) = (self.rng.f64(), self.rng.f64(), self.rng.f64());
-        if self.model.cut {
+        let hit = self.model.hits(port, self.salt);
+        let model = if hit { self.model } else { self.model.spared() };
+        if model.cut {
             return Fate::Drop(DropReason::Cut);
         }
-        if loss < self.model.loss {
+        if loss < 1.0 - (1.0 - model.loss) * (1.0 - model.extra_loss) {
             return Fate::Drop(DropReason::Loss);
         }
-        let after = self.model.one_way() + millis(self.model.jitter_ms * jitter);
-        if reorder < self.model.reorder {
-            return Fate::Deliver { after: after + self.model.one_way() / 2 };
+        let after = model.one_way() + millis(model.jitter_ms * jitter);
+        if reorder < model.reorder {
+            return Fate::Deliver { after: after + model.one_way() / 2 };
         }
-        let due = self.last_due.map_or(now + after, |last| last.max(now + after));
-        self.last_due = Some(due);
+        let last_due = &mut self.last_due[usize::from(hit)];
+        let due = last_due.map_or(now + after, |last| last.max(now + after));
+        *last_due = Some(due);
         Fate::Deliver { after: due.saturating_duration_since(now) }
     }
 }
@@ -122,9 +148,11 @@ mod tests {
     use super::*;
     use crate::clock;
 
+    const PORT: u16 = 40_000;
+
     fn fates_of(model: LinkModel, seed: u64, count: usize) -> Vec<Fate> {
         let (mut fates, start) = (Fates::new(model, seed), clock::now());
-        (0..count).map(|n| fates.fate(start + Duration::from_millis(n as u64))).collect()
+        (0..count).map(|n| fates.fate(start + Duration::from_millis(n as u64), PORT)).collect()
     }
 
     #[test]
@@ -143,7 +171,7 @@ mod tests {
         for (n, expected) in undisturbed.iter().enumerate() {
             let cut = (50..60).contains(&n);
             fates.set_model(LinkModel { cut, ..lossy });
-            let fate = fates.fate(start + Duration::from_millis(n as u64));
+            let fate = fates.fate(start + Duration::from_millis(n as u64), PORT);
             assert_eq!(fate, if cut { Fate::Drop(DropReason::Cut) } else { *expected }, "packet {n}");
         }
     }
@@ -179,5 +207,34 @@ mod tests {
     fn brownout_adds_to_the_delay() {
         let model = LinkModel { delay_ms: 32.0, extra_delay_ms: 80.0, ..LinkModel::default() };
         assert_eq!(fates_of(model, 0, 1), [Fate::Deliver { after: Duration::from_millis(112) }]);
+    }
+
+    #[test]
+    fn a_share_of_the_flows_is_hit_each_for_good_and_the_rest_is_spared() {
+        let sick = LinkModel { delay_ms: 10.0, extra_delay_ms: 80.0, flows: 0.5, ..LinkModel::default() };
+        let (mut fates, start) = (Fates::new(sick, 9), clock::now());
+        let mut fate_of = |n: u64, port| fates.fate(start + Duration::from_millis(n), port);
+        let delay = |ms| Fate::Deliver { after: Duration::from_millis(ms) };
+        let ports = 40_000..41_000;
+        let first: Vec<Fate> = ports.clone().map(|port| fate_of(0, port)).collect();
+        let hit = first.iter().filter(|fate| **fate == delay(90)).count();
+        assert!((450..550).contains(&hit), "{hit} of 1,000 flows");
+        assert_eq!(
+            hit + first.iter().filter(|fate| **fate == delay(10)).count(),
+            1_000,
+            "nobody waits for a sick flow"
+        );
+        let again: Vec<Fate> = ports.map(|port| fate_of(500, port)).collect();
+        assert_eq!(first, again);
+    }
+
+    #[test]
+    fn a_cut_of_some_flows_leaves_the_others() {
+        let half = LinkModel { cut: true, flows: 0.5, ..LinkModel::default() };
+        let dead = |salt| -> Vec<u16> { (40_000..40_100).filter(|port| half.hits(*port, salt)).collect() };
+        assert!((35..65).contains(&dead(1).len()), "{}", dead(1).len());
+        assert_ne!(dead(1), dead(2), "two links spare other flows");
+        let none = LinkModel { flows: 0.0, ..half };
+        assert!(!(0..=u16::MAX).any(|port| none.hits(port, 1)));
     }
 }

@@ -60,9 +60,10 @@ async fn carry(near: TcpStream, from: SocketAddrV4, at: StandIn, links: Arc<Link
     else {
         return;
     };
+    let flow = from.port();
     // The SYN crosses the link like any segment; its sender learns of the far side one way later than in truth.
     let start = clock::now();
-    let arrival = arrival(&there, &back, start).await;
+    let arrival = arrival((&there, &back), flow, start).await;
     sleep_until(arrival.into()).await;
     let far = match connect(sender, at.real()).await {
         Ok(far) => far,
@@ -76,8 +77,8 @@ async fn carry(near: TcpStream, from: SocketAddrV4, at: StandIn, links: Arc<Link
     let (far_reader, far_writer) = far.into_split();
     // A broken direction breaks the connection, an ended one only itself.
     let _ = tokio::try_join!(
-        pump(near_reader, far_writer, &there, &back),
-        pump(far_reader, near_writer, &back, &there),
+        pump(near_reader, far_writer, (&there, &back), flow),
+        pump(far_reader, near_writer, (&back, &there), flow),
     );
 }
 
@@ -91,15 +92,15 @@ async fn connect(sender: StandIn, to: SocketAddrV4) -> io::Result<TcpStream> {
 async fn pump(
     mut reader: OwnedReadHalf,
     mut writer: OwnedWriteHalf,
-    link: &Link,
-    back: &Link,
+    (link, back): (&Link, &Link),
+    flow: u16,
 ) -> io::Result<()> {
     let (sender, mut receiver) = mpsc::channel::<(Instant, Bytes)>(IN_FLIGHT);
     let read = async {
         loop {
             let mut chunk = BytesMut::with_capacity(CHUNK);
             let length = reader.read_buf(&mut chunk).await?;
-            let due = arrival(link, back, clock::now()).await;
+            let due = arrival((link, back), flow, clock::now()).await;
             // An empty chunk is the FIN: it waits its time like the bytes before it.
             if sender.send((due, chunk.freeze())).await.is_err() || length == 0 {
                 return Ok::<_, io::Error>(());
@@ -127,14 +128,14 @@ async fn pump(
 
 /// When a segment sent at `sent` gets there, lost copies and cuts included. Connections are read in order, and
 /// this returns in order, so whatever follows a late segment is late with it.
-async fn arrival(link: &Link, back: &Link, sent: Instant) -> Instant {
+async fn arrival((link, back): (&Link, &Link), flow: u16, sent: Instant) -> Instant {
     let mut sent = sent;
     let mut lost = 0;
     loop {
-        match link.segment(sent) {
+        match link.segment(sent, flow) {
             Ok(after) => return sent + after,
             Err(DropReason::Cut) => {
-                link.whole().await;
+                link.whole(flow).await;
                 sent = clock::now();
             }
             Err(DropReason::Loss) if lost == RETRANSMISSIONS_MAX => return sent + link.model().one_way(),

@@ -6,6 +6,14 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SocketId(pub u32);
 
+impl SocketId {
+    /// The low 16 bits: where a table of sockets has it. What stands above tells it from an earlier socket of that place.
+    #[must_use]
+    pub fn place(self) -> usize {
+        (self.0 & 0xffff) as usize
+    }
+}
+
 /// A call of this worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CallKey(pub u32);

@@ -29,7 +29,7 @@ pub(crate) fn tunnel_frame(data: &[u8]) {
         0 => assert!(!world.arrives(rest), "nobody sealed it"),
         1 => {
             let head = Header { key: 0, lane: how / 4 % 8, port: 0, sender: id(0), counter: u64::from(*how) };
-            assert!(!world.arrives(&[&head.encode(), rest].concat()), "nobody sealed it");
+            assert!(!world.arrives(&[&head.write(), rest].concat()), "nobody sealed it");
         }
         2 => {
             let Some(datagram) = world.seal(rest, how / 4) else { return };
@@ -72,7 +72,7 @@ impl World {
         let frame = opened.frame;
         assert!(is_in_turn(&frame));
         let mut printed = vec![0; 1_500];
-        let length = frame.encode(&mut printed).expect("there is room for what was there");
+        let length = frame.write(&mut printed).expect("there is room for what was there");
         assert_eq!(Frame::parse(&printed[..length]), Ok(frame));
         let mut outbox = Outbox::new(2);
         match forward(&mut self.forwarder, &mut outbox, &opened) {

@@ -183,7 +183,7 @@ impl World {
                 let Some(Reverse((_, _, event))) = self.events.pop() else { unreachable!("peeked") };
                 self.on(event);
             } else {
-                self.trunk.handle(self.now, Input::Clock);
+                self.trunk.handle(self.now, Input::Tick);
             }
             self.drain();
         }

@@ -10,7 +10,7 @@ use crate::{
 use ringway_proto::admin as wire;
 use ringway_router::{
     Candidate, Cause, Change, Explanation, LaneReport, LinkState, NodeId, Order, Path, Protect, Ranked,
-    Reaction, Region, Route, Time,
+    Reaction, Region, Route, Time, measure::Evidence,
 };
 use std::time::Duration;
 
@@ -66,7 +66,7 @@ pub(super) fn node(node: &NodeState) -> wire::Node {
     }
 }
 
-pub(super) fn link(link: &LinkState) -> wire::Link {
+pub(super) fn link(link: &LinkState, evidence: Option<&Evidence>) -> wire::Link {
     let LinkState {
         from,
         to,
@@ -112,6 +112,7 @@ pub(super) fn link(link: &LinkState) -> wire::Link {
         .to_owned(),
         votes: count(*votes),
         lanes: lanes.iter().map(of_lane).collect(),
+        evidence: evidence.map(ToString::to_string).unwrap_or_default(),
     }
 }
 

@@ -9,7 +9,7 @@ use ringway_proto::admin::{
     ExplainRouteRequest, Explanation, ListRouteChangesRequest, Marker, Route, RouteChange, RouteEvent,
     route_event::Event,
 };
-use ringway_router::{Class, Region, Time, Traffic};
+use ringway_router::{Class, InvalidName, Region, Tenant, Time, Traffic};
 use tokio_stream::{StreamExt as _, iter, wrappers::BroadcastStream};
 use tonic::{Request, Response, Status as Refusal};
 
@@ -30,20 +30,22 @@ pub(super) async fn watch(desk: &Desk) -> Answer<List<RouteEvent>> {
 }
 
 pub(super) async fn explain(desk: &Desk, request: Request<ExplainRouteRequest>) -> Answer<Explanation> {
-    let ExplainRouteRequest { from, to, class, at_us } = request.into_inner();
+    let ExplainRouteRequest { from, to, class, at_us, tenant, called } = request.into_inner();
     let (from, to) = (region("from", &from)?, region("to", &to)?);
     if from == to {
         return Err(Refusal::invalid_argument("from and to are the same region"));
     }
-    let class = if class.is_empty() {
-        Class::voice()
-    } else {
-        Class::try_from(class.as_str()).map_err(|error| Refusal::invalid_argument(error.to_string()))?
-    };
-    let traffic = Traffic { class, ..Traffic::voice() };
+    let wrong = |error: InvalidName| Refusal::invalid_argument(error.to_string());
+    let class = if class.is_empty() { Class::voice() } else { Class::try_from(class).map_err(wrong)? };
+    let tenant = Some(tenant).filter(|name| !name.is_empty()).map(Tenant::try_from).transpose();
+    let traffic = Traffic { class, tenant: tenant.map_err(wrong)?, called };
     let explanation = if at_us == 0 {
         let explained = desk.ask(move |control| {
-            let explained = control.router().explain(control.time(), &from, &to, &traffic);
+            let mut explained = control.router().explain(control.time(), &from, &to, &traffic);
+            if let Some(asked) = control.asked(&from, &to) {
+                let notes = [asked, explained.note].into_iter().filter(|note| !note.is_empty());
+                explained.note = notes.collect::<Vec<_>>().join(". ");
+            }
             convert::explanation(&control.facts().own, control.router().table().epoch, &explained)
         });
         explained.await?

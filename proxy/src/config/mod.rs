@@ -1,6 +1,7 @@
 //! The proxy's sections of the node's configuration.
 
 mod admin;
+mod media;
 mod policy;
 mod registrar;
 mod seed;
@@ -21,6 +22,7 @@ use serde::Deserialize;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 pub use admin::{Admin, AdminTls, Record};
+pub use media::Media;
 pub use policy::{PolicySection, StoreKind};
 pub use registrar::Registrar;
 pub use seed::Seed;

@@ -39,6 +39,9 @@ pub struct Sip {
     /// Timer C: how long a callee may ring (RFC 3261 §16.6: more than three minutes).
     #[serde(default = "defaults::timer_c_s")]
     pub timer_c_s: u64,
+    /// Each other region is asked with an OPTIONS this often, from end to end; 0: never.
+    #[serde(default = "defaults::options_interval_s")]
+    pub options_interval_s: u64,
     /// Further sockets.
     #[serde(default)]
     pub socket: Vec<Socket>,
@@ -120,6 +123,12 @@ impl Sip {
         if self.workers == 0 { cores() } else { self.workers }
     }
 
+    /// How often each other region is asked with an OPTIONS; `None`: never.
+    #[must_use]
+    pub fn options_every(&self) -> Option<Duration> {
+        Some(Duration::from_secs(self.options_interval_s)).filter(|every| !every.is_zero())
+    }
+
     /// What stands in our Via towards the mesh.
     #[must_use]
     pub fn sent_by(&self) -> SocketAddr {
@@ -133,6 +142,7 @@ impl Sip {
         within("sip.workers", self.workers as u64, 0, 256)?;
         within("sip.hop_timeout_ms", self.hop_timeout_ms, 50, 32_000)?;
         within("sip.edge_timeout_ms", self.edge_timeout_ms, 50, 32_000)?;
+        within("sip.options_interval_s", self.options_interval_s, 0, 3_600)?;
         within("sip.ring_s", self.ring_s, 1, 180)?;
         within("sip.timer_c_s", self.timer_c_s, 181, 86_400)?;
         self.check_sockets()?;
@@ -287,6 +297,10 @@ mod defaults {
     pub(super) fn edge_timeout_ms() -> u64 {
         4_000
     }
+    pub(super) fn options_interval_s() -> u64 {
+        30
+    }
+
     pub(super) fn ring_s() -> u64 {
         20
     }

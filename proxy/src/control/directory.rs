@@ -3,8 +3,9 @@
 
 use super::Control;
 use crate::{
-    core::view::{Neighbor, View},
-    mesh::{ledger::Held, statement::Statement},
+    core::view::{self, View},
+    media::{Neighbor, Steering},
+    mesh::{ledger::Held, relay::MediaRelay, statement::Statement},
     probe::service::{Roster, Target},
 };
 use ringway_router::{NodeId, Region};
@@ -73,10 +74,10 @@ impl Control {
     /// Publishes the view when it differs from the published one.
     pub(super) fn publish(&self) {
         let table = self.router.table();
-        let mut neighbors: BTreeMap<Region, Vec<Neighbor>> = BTreeMap::new();
+        let mut neighbors: BTreeMap<Region, Vec<view::Neighbor>> = BTreeMap::new();
         for (node, _) in self.takers().filter(|(node, _)| self.is_reachable(node)) {
             if let Some(sip) = self.sip_of(node) {
-                let neighbor = Neighbor { node: node.clone(), sip };
+                let neighbor = view::Neighbor { node: node.clone(), sip };
                 neighbors.entry(node.region.clone()).or_default().push(neighbor);
             }
         }
@@ -87,11 +88,13 @@ impl Control {
             .collect();
         let peers: HashSet<SocketAddr> =
             self.book.values().map(|at| SocketAddr::new(at.address, at.sip_port)).collect();
+        let media = self.regions_with_media();
         let published = self.handle.view().load();
         let same = published.table.epoch == table.epoch
             && published.neighbors == neighbors
             && published.standing == standing
             && published.peers == peers
+            && published.media == media
             && published.undrained.as_ref().map(Arc::as_ptr) == self.undrained.as_ref().map(Arc::as_ptr)
             && published.draining == self.is_draining();
         if !same {
@@ -101,9 +104,51 @@ impl Control {
                 neighbors,
                 standing,
                 peers,
+                media,
                 draining: self.is_draining(),
             };
             self.handle.publish(view);
+        }
+    }
+
+    /// Other regions with a media relay beside a node that is reached.
+    fn regions_with_media(&self) -> BTreeSet<Region> {
+        if !self.facts.anchors {
+            return BTreeSet::new();
+        }
+        let home = &self.facts.own.region;
+        let has = |(node, held): &(&NodeId, &Held)| {
+            held.statement.media.is_some() && node.region != *home && self.is_reachable(node)
+        };
+        self.others().filter(has).map(|(node, _)| node.region.clone()).collect()
+    }
+
+    /// What the media relay steers by: relays that live, that of this node among them, and the routes.
+    pub(super) fn steering(&self) -> Arc<Steering> {
+        if !self.facts.anchors {
+            return Arc::default();
+        }
+        let neighbor = |(node, held): (&NodeId, &Held)| {
+            let (address, relay) = (self.book.get(node)?.address, held.statement.media.clone()?);
+            Some(Neighbor { node: node.clone(), address, relay })
+        };
+        let own = self.media.clone().map(|relay| Neighbor {
+            node: self.facts.own.clone(),
+            address: self.facts.sip.ip(),
+            relay,
+        });
+        Arc::new(Steering {
+            relays: own.into_iter().chain(self.others().filter_map(neighbor)).collect(),
+            table: Some(self.router.table()),
+            undrained: self.undrained.clone(),
+        })
+    }
+
+    /// The relay beside this node says how it is reached, or is gone. The others are told.
+    pub fn set_media(&mut self, relay: Option<MediaRelay>) {
+        if self.media != relay {
+            self.media = relay;
+            self.speak(false);
         }
     }
 

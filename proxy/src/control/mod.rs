@@ -13,8 +13,10 @@ use crate::{
     core::view::View,
     hops::HopBook,
     location::Directory,
+    media::{Steering, TunnelBook},
     mesh::stream::{Origin, StreamId},
     metrics::Metrics,
+    options::Soundings,
     policy::Store,
     probe::service::{Roster, Windows},
     worker::Wakers,
@@ -88,6 +90,8 @@ struct Shared {
     clock: Clock,
     metrics: Metrics,
     hops: HopBook,
+    soundings: Soundings,
+    tunnels: TunnelBook,
     directory: Directory,
     store: Store,
     view: ArcSwap<View>,
@@ -112,6 +116,8 @@ impl Handle {
             clock,
             metrics,
             hops: HopBook::default(),
+            soundings: Soundings::default(),
+            tunnels: TunnelBook::default(),
             directory,
             store,
             view: ArcSwap::new(view),
@@ -160,6 +166,18 @@ impl Handle {
     #[must_use]
     pub fn hops(&self) -> &HopBook {
         &self.shared.hops
+    }
+
+    /// What became of the node's own OPTIONS.
+    #[must_use]
+    pub fn soundings(&self) -> &Soundings {
+        &self.shared.soundings
+    }
+
+    /// The tunnel book.
+    #[must_use]
+    pub fn tunnels(&self) -> &TunnelBook {
+        &self.shared.tunnels
     }
 
     /// Who can be reached where; the SIP workers write and look up.
@@ -219,6 +237,7 @@ pub async fn run(
     mut control: Control,
     mut events: mpsc::Receiver<Event>,
     roster: watch::Sender<Arc<Roster>>,
+    steering: watch::Sender<Arc<Steering>>,
     ready: watch::Sender<bool>,
     mut phase: watch::Receiver<Phase>,
 ) {
@@ -237,6 +256,7 @@ pub async fn run(
         }
         control.settle();
         roster.send_if_modified(|roster| replace(roster, control.roster()));
+        steering.send_if_modified(|steering| replace(steering, control.steering()));
         ready.send_if_modified(|ready| replace(ready, control.is_ready()));
         control.handle_of_itself().metrics().control_busy.observe((control.now() - began).as_secs_f64());
     }

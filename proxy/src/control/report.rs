@@ -13,6 +13,8 @@ impl Control {
     /// Says how things stand: to the router at once, and to the flood, which decides what of it the others have to know,
     /// and when.
     pub(super) fn speak(&mut self, leaving: bool) {
+        let (links, evidence) = self.links();
+        self.evidence = evidence;
         self.sequence += 1;
         let statement = Statement {
             origin: self.facts.own.clone(),
@@ -33,10 +35,25 @@ impl Control {
             urgent: false,
             advertise: self.facts.advertise,
             overrides: self.orders.own().to_vec(),
-            links: self.links(),
+            links,
+            media: self.media.clone(),
         };
         self.tell_router(router::Input::Report(statement.report()));
         self.tell_flood(Input::Own(Box::new(statement)));
+    }
+
+    /// What the cause that this node reports for a link rests on; `None` for links that it does not measure.
+    #[must_use]
+    pub fn evidence(&self, from: &Region, to: &Region) -> Option<&Evidence> {
+        self.evidence.get(to).filter(|_| *from == self.facts.own.region)
+    }
+
+    /// What became of the latest OPTIONS from this region to another one, in words.
+    #[must_use]
+    pub fn asked(&self, from: &Region, to: &Region) -> Option<String> {
+        let sounding = self.handle.soundings().of(to).filter(|_| *from == self.facts.own.region)?;
+        let ago = self.now().saturating_duration_since(sounding.at).as_secs();
+        Some(format!("{sounding}, {ago} s ago"))
     }
 
     /// The last word.
@@ -44,8 +61,8 @@ impl Control {
         self.speak(true);
     }
 
-    /// One report a region, over its nodes: what was measured, and whose fault it is if it is bad.
-    fn links(&self) -> Vec<LinkReport> {
+    /// One report a region, over its nodes: what was measured, and whose fault it is if it is bad; and the evidence.
+    fn links(&self) -> (Vec<LinkReport>, BTreeMap<Region, Evidence>) {
         let mut by_region: BTreeMap<&Region, Vec<&LinkEstimate>> = BTreeMap::new();
         for (node, way) in &self.windows {
             by_region.entry(&node.region).or_default().push(way);
@@ -56,10 +73,11 @@ impl Control {
             .filter_map(|(region, ways)| {
                 let link = measure::together(&ways)?;
                 let hops = self.handle.hops();
-                let cause = evidence(&link, hops.lately(now, region)).cause();
-                Some(link.report(region.clone(), cause, hops.of(region)))
+                let evidence = evidence(&link, hops.lately(now, region));
+                let report = link.report(region.clone(), evidence.cause(), hops.of(region));
+                Some((report, (region.clone(), evidence)))
             })
-            .collect()
+            .unzip()
     }
 }
 

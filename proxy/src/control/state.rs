@@ -8,6 +8,7 @@ use crate::{
         exchange::Exchange,
         flood::{Flood, Input, Output},
         ledger::{LIFETIME_MAX, Ledger, RefusedWord},
+        relay::MediaRelay,
         stream::StreamId,
     },
     probe::service::Windows,
@@ -18,9 +19,11 @@ use ringway_node::{
     phase::Phase,
 };
 use ringway_proto::mesh::{Frame, frame::Body};
-use ringway_router::{self as router, Change, NodeId, Region, RouteTable, Router, Settings, Time};
+use ringway_router::{
+    self as router, Change, NodeId, Region, RouteTable, Router, Settings, Time, measure::Evidence,
+};
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
@@ -53,6 +56,8 @@ pub struct Facts {
     pub node_expiry: Duration,
     /// Where it takes mesh streams from nodes that were not told of it.
     pub advertise: Option<SocketAddr>,
+    /// It anchors media.
+    pub anchors: bool,
 }
 
 /// See the module.
@@ -69,11 +74,15 @@ pub struct Control {
     /// Where other nodes' SIP is, as seen from here; kept for a while after they are gone, for what is in flight.
     pub(super) book: HashMap<NodeId, super::directory::Listing>,
     pub(super) windows: Windows,
+    /// What the last report's causes rest on.
+    pub(super) evidence: BTreeMap<Region, Evidence>,
     pub(super) policy: ActivePolicy,
     pub(super) orders: Orders,
     recorder: Recorder,
     pub(super) sequence: u64,
     pub(super) phase: Phase,
+    /// The media relay beside this node, while there is a stream to it.
+    pub(super) media: Option<MediaRelay>,
     pub(super) changes: broadcast::Sender<Change>,
     pub(super) regions: BTreeSet<Region>,
     started: bool,
@@ -114,11 +123,13 @@ impl Control {
             router,
             book: HashMap::new(),
             windows: Windows::new(),
+            evidence: BTreeMap::new(),
             policy,
             orders,
             recorder,
             sequence: 0,
             phase: Phase::Serving,
+            media: None,
             changes: broadcast::Sender::new(CHANGES),
             regions: BTreeSet::new(),
             started: false,

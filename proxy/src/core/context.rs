@@ -1,8 +1,10 @@
 //! One request on its way: the response context of RFC 3261 §16.2, from the first attempt to the last answer.
 
+mod anchor;
 mod answers;
 mod branch;
 mod choice;
+mod outbox;
 mod overload;
 mod sending;
 
@@ -19,6 +21,7 @@ use super::{
     upstream::{Upstream, Word},
 };
 use branch::Branch;
+use outbox::{Outgoing, Rewriting};
 use ringway_router::Traffic;
 use ringway_sip::{Message, Method, Peer, ServerId};
 use std::{collections::VecDeque, time::Instant};
@@ -58,6 +61,11 @@ pub(super) struct Context {
     tiers: VecDeque<Vec<Vec<Target>>>,
     branches: Vec<Branch>,
     attempts: Vec<Attempt>,
+    /// Responses that have not gone up, the first one first.
+    outbox: VecDeque<Outgoing>,
+    rewritings: Vec<Rewriting>,
+    /// Offers that the media relay was given.
+    offers: usize,
     phase: Phase,
     passed: Option<Word>,
     timer_c: Option<Instant>,
@@ -106,6 +114,9 @@ impl Context {
             tiers: VecDeque::new(),
             branches: Vec::new(),
             attempts: Vec::new(),
+            outbox: VecDeque::new(),
+            rewritings: Vec::new(),
+            offers: 0,
             phase: Phase::Seeking,
             passed: None,
             timer_c: None,
@@ -278,6 +289,7 @@ impl Context {
     /// Takes every deadline and every index entry of this context back.
     pub(super) fn close(&mut self, engine: &mut Engine) {
         self.stop_timers(engine);
+        self.give_rest_back(engine);
         if self.attempts.len() > 1 {
             engine.answered_over.remove(&dialog_of(&self.request));
         }

@@ -17,7 +17,7 @@ use ringway_sip::{Message, Method, Name, NameAddr, Peer, Transport, Uri};
 pub enum Source {
     /// A proxy of the mesh.
     Mesh,
-    /// A trusted element of this region's edge.
+    /// A trusted element of this region's edge, or this node itself.
     Edge,
     /// Anybody else.
     Stranger,
@@ -34,7 +34,7 @@ impl Source {
         };
         if mesh {
             Self::Mesh
-        } else if site.is_edge(from.address.ip()) {
+        } else if site.is_edge(from.address.ip()) || site.asks_from == Some(from.address) {
             Self::Edge
         } else {
             Self::Stranger

@@ -1,8 +1,11 @@
 //! What every request context works with: the transaction layer, the deadlines, the mint, and the way out.
 
 use super::{
+    ack::HeldAck,
     branch::Mint,
     decide::Source,
+    gates::Gates,
+    media::{Fate, Order, Unanchored},
     output::{HopEvent, HopSign, Note, Output},
     overload::{Overload, Proofs},
     patience::Patience,
@@ -53,6 +56,18 @@ pub(super) enum Asked {
     Registered { id: ServerId, request: Message, from: Peer, registration: Registration },
     /// An ACK, for the addresses of its host.
     Ack { ack: Message, from: Peer, source: Source, pops: usize },
+    /// A description of this call; nothing else of the call goes on meanwhile.
+    Description { call_id: String, of: Described },
+}
+
+/// What a description is of.
+pub(super) enum Described {
+    /// The request of a context, for one of its branches.
+    Request(Key, usize),
+    /// A response that waits in a context; the number of its rewriting.
+    Response(Key, usize),
+    /// An ACK.
+    Ack(Box<HeldAck>),
 }
 
 /// See the module.
@@ -64,6 +79,9 @@ pub(super) struct Engine {
     pub(super) clients: HashMap<ClientId, (Key, usize), Seeded>,
     pub(super) asked: HashMap<Ticket, Asked>,
     pub(super) tickets: u64,
+    pub(super) gates: Gates,
+    /// By Call-ID and CSeq: INVITEs without an offer, whose callee makes it.
+    pub(super) offerless: HashMap<(String, u32), Key>,
     pub(super) deadlines: BTreeSet<(Instant, Key, Timer)>,
     /// By Call-ID and CSeq: the paths of INVITEs that were answered over another one than the first.
     pub(super) answered_over: HashMap<(String, u32), Path>,
@@ -83,11 +101,30 @@ impl Engine {
     }
 
     /// Asks through the shell; the answer comes as [`super::Input::Told`].
-    pub(super) fn ask(&mut self, who: Asked, question: Question) {
+    pub(super) fn ask(&mut self, who: Asked, question: Question) -> Ticket {
         self.tickets += 1;
         let ticket = Ticket(self.tickets);
         self.asked.insert(ticket, who);
         self.out.push_back(Output::Ask(ticket, question));
+        ticket
+    }
+
+    /// Lets the media relay rewrite a description. What comes of the same call meanwhile waits at the gate.
+    pub(super) fn ask_relay(&mut self, of: Described, order: Order) -> Ticket {
+        let call_id = order.call_id.clone();
+        self.gates.close(&call_id);
+        self.ask(Asked::Description { call_id, of }, Question::Media(Box::new(order)))
+    }
+
+    /// The relay has not rewritten a description: the refusal of its message, or `None` if it may pass as it is.
+    pub(super) fn unanchored(&mut self, why: Unanchored) -> Option<Refusal> {
+        let (fate, refusal) = match (why, self.site.media.is_some_and(|media| media.required)) {
+            (Unanchored::Away, false) => (Fate::Away, None),
+            (Unanchored::Away, true) => (Fate::RefusedAway, Some(Refusal::NoMediaRelay)),
+            (Unanchored::Malformed, _) => (Fate::RefusedMalformed, Some(Refusal::BadDescription)),
+        };
+        self.note(Note::Media(fate));
+        refusal
     }
 
     /// A response of our own, to be given later.
@@ -167,7 +204,9 @@ impl Engine {
         reply = match refusal {
             Refusal::BadExtension(options) => reply.header(Name::Unsupported, options),
             Refusal::PathFailed(region) => reply.header(PATH_FAILED, region.as_str()),
-            Refusal::Draining | Refusal::NoPath(_) => reply.header(Name::RetryAfter, "5"),
+            Refusal::Draining | Refusal::NoPath(_) | Refusal::NoMediaRelay => {
+                reply.header(Name::RetryAfter, "5")
+            }
             Refusal::Overloaded => reply.header(Name::RetryAfter, "2"),
             _ => reply,
         };

@@ -4,6 +4,7 @@ use super::{
     branch::Token,
     decide::Source,
     marks::marked,
+    media::Way,
     overload::wire,
     plan::{Hop, Leg},
     site::Site,
@@ -38,6 +39,10 @@ pub struct Passage<'a> {
     pub token: Option<Token>,
     /// Its share of the request's breadth (RFC 5393 §5.3.3).
     pub breadth: Option<usize>,
+    /// Another body.
+    pub body: Option<&'a [u8]>,
+    /// The media is anchored here, and goes on over the mesh.
+    pub anchored: bool,
 }
 
 impl Passage<'_> {
@@ -71,6 +76,9 @@ impl Passage<'_> {
             if values[0] != values[1] {
                 edit.push_first(Name::RecordRoute, &values[1]);
             }
+        }
+        if let Some(body) = self.body {
+            edit.body(None, body);
         }
         edit.stamp_via(self.from.address);
         edit.push_first(Name::Via, &self.via(site));
@@ -112,6 +120,9 @@ impl Passage<'_> {
         if let Some(token) = self.token {
             // Writing to a String cannot fail.
             let _ = write!(via, ";{}={token}", Token::PARAM);
+        }
+        if self.anchored {
+            let _ = write!(via, ";{}={}", Way::PARAM, site.names.home());
         }
         via
     }

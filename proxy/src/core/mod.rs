@@ -2,7 +2,9 @@
 //!
 //! One [`Proxy::handle`], then [`Proxy::poll`] until `None`, then sleep until [`Proxy::deadline`].
 
+mod ack;
 mod attempt;
+pub mod body;
 pub mod branch;
 mod context;
 pub mod decide;
@@ -10,8 +12,10 @@ pub mod dial;
 mod engine;
 pub mod flow;
 pub mod forward;
+mod gates;
 mod keepalive;
 pub mod marks;
+pub mod media;
 pub mod names;
 pub mod output;
 pub mod overload;
@@ -38,6 +42,7 @@ use bytes::Bytes;
 use context::Context;
 use decide::Source;
 use engine::{Engine, Key, Timer};
+use gates::Gates;
 use output::{Dropped, Note, Output};
 use overload::{Overload, Proofs};
 use patience::Patience;
@@ -106,6 +111,8 @@ impl Proxy {
             clients: HashMap::with_hasher(seeded),
             asked: HashMap::new(),
             tickets: 0,
+            gates: Gates::default(),
+            offerless: HashMap::new(),
             deadlines: BTreeSet::new(),
             answered_over: HashMap::new(),
             patience: Patience::new(),
@@ -179,10 +186,10 @@ impl Proxy {
     /// Whether nothing is remembered of any request, so that a draining node may go.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        let Engine { clients, deadlines, answered_over, asked, .. } = &self.engine;
+        let Engine { clients, deadlines, answered_over, asked, gates, offerless, .. } = &self.engine;
         let indexed = self.contexts.len() + self.servers.len() + self.tokens.len() + self.identities.len();
-        let noted = clients.len() + deadlines.len() + answered_over.len() + asked.len();
-        self.transactions() + indexed + noted == 0
+        let noted = clients.len() + deadlines.len() + answered_over.len() + asked.len() + offerless.len();
+        self.transactions() + indexed + noted == 0 && gates.are_open()
     }
 
     fn on_message(&mut self, now: Instant, from: Peer, bytes: &Bytes) {

@@ -1,6 +1,7 @@
 //! What the core says: messages to send, and notes on what happened, for counters, logs and measurements.
 
 use super::{
+    media::{Fate, Release},
     overload::News,
     question::{Question, Ticket},
 };
@@ -21,6 +22,8 @@ pub enum Output {
     },
     /// Find this out, and come back with it; the request waits for it.
     Ask(Ticket, Question),
+    /// Media is over; no answer is waited for.
+    Release(Release),
     /// Something happened.
     Note(Note),
 }
@@ -73,6 +76,8 @@ pub enum Note {
     Hop(HopEvent),
     /// Something about overload.
     Overload(News),
+    /// A session description passed, or did not.
+    Media(Fate),
 }
 
 /// One observation of the SIP hop to a region.
@@ -112,6 +117,8 @@ pub enum Dropped {
     StrayResponse,
     /// An ACK that cannot be routed (an ACK is never answered).
     UnroutableAck,
+    /// An ACK whose description no media relay rewrites; the callee asks for it again.
+    UnanchoredAck,
 }
 
 impl Dropped {
@@ -124,6 +131,7 @@ impl Dropped {
             Self::StrangerResponse => "stranger_response",
             Self::StrayResponse => "stray_response",
             Self::UnroutableAck => "unroutable_ack",
+            Self::UnanchoredAck => "unanchored_ack",
         }
     }
 }

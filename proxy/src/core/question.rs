@@ -1,7 +1,10 @@
-//! What the core cannot know by itself, asked through the shell: who is registered, what a registration changes, and
-//! which addresses a name has. Every question is answered, though some only after a while; until then the request waits.
+//! What the core cannot know by itself, asked through the shell: who is registered, what a registration changes, which
+//! addresses a name has, and what a media relay makes of a description. Every question is answered, though some only after a while; until then the request waits.
 
-use super::dial::Next;
+use super::{
+    dial::Next,
+    media::{Order, Unanchored},
+};
 use crate::location::{Binding, Change, Refused};
 use ringway_sip::{Peer, Transport, Uri};
 
@@ -18,6 +21,8 @@ pub enum Question {
     Register(Change),
     /// The addresses of these places together, in their order (RFC 3263).
     Resolve(Vec<Next>),
+    /// Let the media relay of this region rewrite a description.
+    Media(Box<Order>),
 }
 
 /// Its answer.
@@ -34,6 +39,8 @@ pub enum Answer {
     },
     /// To [`Question::Resolve`]: where to send to, in the order in which to try them.
     Resolved(Result<Vec<Peer>, Unresolved>),
+    /// To [`Question::Media`]: the description that goes on in its place.
+    Media(Result<Vec<u8>, Unanchored>),
 }
 
 /// Why a host has no address.

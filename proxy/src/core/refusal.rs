@@ -39,6 +39,10 @@ pub enum Refusal {
     Draining,
     /// The node has more to do than it can.
     Overloaded,
+    /// No media relay of this region answers, and no call goes without.
+    NoMediaRelay,
+    /// The media relay cannot make sense of the session description.
+    BadDescription,
     /// A header that decides about routing cannot be read.
     BadRequest(&'static str),
 }
@@ -59,7 +63,10 @@ impl Refusal {
             Self::Loop => (482, "Loop Detected"),
             Self::Merged => (482, "Merged Request"),
             Self::TooManyHops => (483, "Too Many Hops"),
-            Self::NoPath(_) | Self::Draining | Self::Overloaded => (503, "Service Unavailable"),
+            Self::BadDescription => (488, "Not Acceptable Here"),
+            Self::NoPath(_) | Self::Draining | Self::Overloaded | Self::NoMediaRelay => {
+                (503, "Service Unavailable")
+            }
             // RFC 3261 §21.5.5: an external server, for instance DNS, did not answer in time.
             Self::PathFailed(_) | Self::Unresolved(Unresolved::Away) => (504, "Server Time-out"),
         }
@@ -86,6 +93,8 @@ impl Refusal {
             Self::PathFailed(_) => "path_failed",
             Self::Draining => "draining",
             Self::Overloaded => "overloaded",
+            Self::NoMediaRelay => "no_media_relay",
+            Self::BadDescription => "bad_description",
             Self::BadRequest(_) => "bad_request",
         }
     }
@@ -110,6 +119,8 @@ impl fmt::Display for Refusal {
             Self::PathFailed(region) => write!(f, "no live node in {region}"),
             Self::Draining => f.write_str("draining"),
             Self::Overloaded => f.write_str("overloaded"),
+            Self::NoMediaRelay => f.write_str("no media relay answers"),
+            Self::BadDescription => f.write_str("the media relay cannot read the session description"),
             Self::BadRequest(header) => write!(f, "unreadable {header}"),
         }
     }

@@ -1,15 +1,16 @@
-//! Requests: taken in and sent on, absorbed, answered here, or refused; and the two that are special, CANCEL and ACK.
+//! Requests: taken in and sent on, absorbed, answered here, or refused; and the CANCEL, which is special.
 
 use super::{
     Proxy,
     branch::{LoopMark, Token},
-    context::{Context, Opening, dialog_of},
+    context::{Context, Opening},
     decide::{Decision, Source, decide},
     engine::{Asked, Key},
-    forward::{Passage, opens_dialog},
+    forward::opens_dialog,
+    gates::Held,
     marks::traffic,
-    output::{Dropped, Note, Output},
-    plan::{Hop, Leg, plan},
+    output::Note,
+    plan::{Leg, plan},
     question::Question,
     refusal::Refusal,
     target::{Goal, Target},
@@ -20,11 +21,41 @@ use std::{collections::VecDeque, time::Instant};
 
 /// What an OPTIONS for the node itself is told (RFC 3261 §11.2).
 const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, REGISTER";
-/// ACKs that may wait for DNS. The callee repeats its 2xx, and another ACK comes.
-const ACKS_WAITING_MAX: usize = 1_024;
 
 impl Proxy {
+    /// A request came. While a description of its call is at the media relay, it waits; but for a copy of what has been
+    /// taken in already, whose sender wants to hear that its path carries.
     pub(super) fn on_request(&mut self, now: Instant, id: ServerId, from: Peer, request: Message) {
+        if !self.engine.gates.is_closed(request.call_id()) || self.is_copy(&request) {
+            return self.take_in(now, id, from, request);
+        }
+        if request.method() == Method::Invite {
+            self.engine.answer(now, id, &request, from, 100, "Trying");
+        }
+        let call_id = request.call_id().to_owned();
+        if let Some(Held::Request { id, from, request }) =
+            self.engine.gates.hold(&call_id, Held::Request { id, from, request })
+        {
+            self.engine.refuse(now, id, &request, from, &Refusal::Overloaded);
+        }
+    }
+
+    /// Lets what waited at the gate of a call go on.
+    pub(super) fn let_through(&mut self, now: Instant, call_id: &str) {
+        while let Some(held) = self.engine.gates.next(call_id) {
+            match held {
+                Held::Request { id, from, request } => self.take_in(now, id, from, request),
+                Held::Ack { from, ack } => self.on_ack(from, ack),
+            }
+        }
+    }
+
+    /// Whether the same request is here already, and came over another path.
+    fn is_copy(&self, request: &Message) -> bool {
+        ingress_token(request).is_some_and(|token| self.tokens.contains_key(&token))
+    }
+
+    fn take_in(&mut self, now: Instant, id: ServerId, from: Peer, request: Message) {
         let source = Source::of(from, &self.engine.site, &self.engine.view);
         let from_mesh = source == Source::Mesh;
         self.engine.note(Note::Request {
@@ -32,9 +63,8 @@ impl Proxy {
             source: if from_mesh { "mesh" } else { "edge" },
         });
         // Before any work is done for it; but a copy of what has been taken in already is not new.
-        let is_copy =
-            |this: &Self| ingress_token(&request).is_some_and(|token| this.tokens.contains_key(&token));
-        if self.engine.overload.share() > 0.0 && !is_copy(self) && self.engine.overload.refuses(&request) {
+        let strained = self.engine.overload.share() > 0.0;
+        if strained && !self.is_copy(&request) && self.engine.overload.refuses(&request) {
             return self.engine.refuse(now, id, &request, from, &Refusal::Overloaded);
         }
         let identity = self.engine.mint.identity(&request);
@@ -78,7 +108,9 @@ impl Proxy {
         let mut context = Context::open(&mut self.engine, now, key, opening);
         match start {
             Start::Pursue(target, legs) => context.pursue(&mut self.engine, now, target, legs),
-            Start::Locate(aor) => self.engine.ask(Asked::Targets(key), Question::Locate(aor)),
+            Start::Locate(aor) => {
+                self.engine.ask(Asked::Targets(key), Question::Locate(aor));
+            }
             Start::Answer | Start::Register => unreachable!("they need no context"),
         }
         self.contexts.insert(key, context);
@@ -93,6 +125,12 @@ impl Proxy {
         from: Peer,
         cancel: &Message,
     ) {
+        if let Some((invite_id, (invite, at))) =
+            invite.and_then(|id| Some((id, self.engine.gates.take(cancel.call_id(), id)?)))
+        {
+            self.engine.answer(now, id, cancel, from, 200, "OK");
+            return self.engine.answer(now, invite_id, &invite, at, 487, "Request Terminated");
+        }
         let key = invite.and_then(|invite| self.servers.get(&invite));
         let Some(context) = key.and_then(|key| self.contexts.get_mut(key)) else {
             return self.engine.answer(now, id, cancel, from, 481, "Call/Transaction Does Not Exist");
@@ -101,65 +139,8 @@ impl Proxy {
         context.cancel(&mut self.engine, now);
     }
 
-    /// RFC 3261 §16.11: the ACK to a 2xx is a request of its own, without a transaction and without an answer.
-    pub(super) fn on_ack(&mut self, from: Peer, ack: Message) {
-        let source = Source::of(from, &self.engine.site, &self.engine.view);
-        let identity = self.engine.mint.identity(&ack);
-        match self.judge(&ack, identity, from, source) {
-            Ok((pops, Start::Pursue(Target { goal: Goal::Named(places), .. }, _)))
-                if self.engine.asked.len() < ACKS_WAITING_MAX =>
-            {
-                self.engine.ask(Asked::Ack { ack, from, source, pops }, Question::Resolve(places));
-            }
-            Ok((pops, Start::Pursue(_, legs))) => {
-                self.send_ack(&ack, from, source, pops, &legs);
-            }
-            Ok(_) | Err(_) => self.engine.note(Note::Dropped(Dropped::UnroutableAck)),
-        }
-    }
-
-    /// Sends an ACK on. It takes the best path of the moment, or the one that brought the answer when the first did not,
-    /// and where that is known to lose, an independent one as well; should it be lost, the callee repeats its 2xx, and
-    /// another comes.
-    pub(super) fn send_ack(
-        &mut self,
-        ack: &Message,
-        from: Peer,
-        source: Source,
-        pops: usize,
-        legs: &VecDeque<Leg>,
-    ) {
-        let proven = self.engine.answered_over.get(&dialog_of(ack));
-        let is_proven = |leg: &Leg| matches!(&leg.hop, Hop::Mesh(_, Some(path)) if Some(path) == proven);
-        let best = legs.iter().position(is_proven).unwrap_or(0);
-        let Some(best) = legs.get(best) else {
-            return self.engine.note(Note::Dropped(Dropped::UnroutableAck));
-        };
-        let copy = best
-            .goes_again(0)
-            .then(|| legs.iter().find(|leg| *leg != best && leg.hop.is_independent_of(&best.hop)))
-            .flatten();
-        let branch = self.engine.mint.stateless_branch(ack);
-        for leg in [best].into_iter().chain(copy) {
-            let passage = Passage {
-                from,
-                source,
-                pops,
-                record: false,
-                uri: None,
-                marks: "",
-                leg,
-                branch: &branch,
-                token: None,
-                breadth: None,
-            };
-            let bytes = passage.apply(ack, &self.engine.site);
-            self.engine.out.push_back(Output::Send { to: leg.to, bytes });
-        }
-    }
-
     /// How many Routes come off, and what is done first; or the refusal.
-    fn judge(
+    pub(super) fn judge(
         &self,
         request: &Message,
         identity: u64,
@@ -197,7 +178,7 @@ impl Proxy {
 }
 
 /// What is done first with a request.
-enum Start {
+pub(super) enum Start {
     /// An OPTIONS is answered.
     Answer,
     /// A REGISTER is read.

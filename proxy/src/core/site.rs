@@ -1,10 +1,13 @@
 //! What does not change while the node runs: its place, its names, its edge, its dial plan, its patience.
 
-use super::{dial::DialPlan, flow::Flow, names::Names, overload, registrar, sockets::Sockets};
+use super::{dial::DialPlan, flow::Flow, media, names::Names, overload, registrar, sockets::Sockets};
 use ipnet::IpNet;
 use ringway_router::{Class, NodeName, Tenant};
 use ringway_sip::{Limits, Peer, Timing, Via};
-use std::{net::IpAddr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 /// The constants of one proxy.
 #[derive(Debug, Clone)]
@@ -15,6 +18,8 @@ pub struct Site {
     pub sockets: Sockets,
     /// Whose requests are taken in, and to whom requests are delivered.
     pub edge: Vec<IpNet>,
+    /// Where the node's own OPTIONS come from, that ask through the proxy how other regions are.
+    pub asks_from: Option<SocketAddr>,
     /// What calls from there usually are, where a request does not say; the narrowest network counts.
     pub usual: Vec<Usual>,
     /// The dial plan.
@@ -39,6 +44,8 @@ pub struct Site {
     pub timer_c: Duration,
     /// What is done under overload.
     pub overload: overload::Settings,
+    /// How media is anchored; `None`: it goes its own way.
+    pub media: Option<media::Settings>,
     /// How long a connection may be idle before it is closed.
     pub idle: Duration,
 }

@@ -3,7 +3,8 @@
 use super::{
     Proxy,
     decide::by_dial_plan,
-    engine::{Asked, Key},
+    engine::{Asked, Described, Key},
+    media::Unanchored,
     output::{Dropped, Note},
     plan::plan,
     question::{Answer, Ticket},
@@ -38,14 +39,46 @@ impl Proxy {
                     plan(&Target::to(Goal::Edge(peers)), ack.call_id(), &Traffic::voice(), site, view)
                 });
                 match legs {
-                    Ok(legs) => self.send_ack(&ack, from, source, pops, &legs),
+                    Ok(legs) => self.send_ack(ack, from, source, pops, legs),
                     Err(_) => self.engine.note(Note::Dropped(Dropped::UnroutableAck)),
                 }
             }
+            (Asked::Description { call_id, of }, Answer::Media(found)) => {
+                self.engine.gates.open(&call_id);
+                self.on_description(now, ticket, of, found);
+                self.let_through(now, &call_id);
+            }
             (
-                Asked::Targets(_) | Asked::Addresses(..) | Asked::Registered { .. } | Asked::Ack { .. },
-                Answer::Located(_) | Answer::Resolved(_) | Answer::Registered { .. },
+                Asked::Targets(_)
+                | Asked::Addresses(..)
+                | Asked::Registered { .. }
+                | Asked::Ack { .. }
+                | Asked::Description { .. },
+                Answer::Located(_) | Answer::Resolved(_) | Answer::Registered { .. } | Answer::Media(_),
             ) => unreachable!("an answer is of the kind of its question"),
+        }
+    }
+
+    /// The media relay has said what goes on in place of a description.
+    fn on_description(
+        &mut self,
+        now: Instant,
+        ticket: Ticket,
+        of: Described,
+        found: Result<Vec<u8>, Unanchored>,
+    ) {
+        match of {
+            Described::Request(key, b) => {
+                if let Some(context) = self.contexts.get_mut(&key) {
+                    context.on_offered(&mut self.engine, now, (b, ticket), found);
+                }
+            }
+            Described::Response(key, rewriting) => {
+                if let Some(context) = self.contexts.get_mut(&key) {
+                    context.on_rewritten(&mut self.engine, now, rewriting, found);
+                }
+            }
+            Described::Ack(held) => self.on_answer_in_ack(&held, found),
         }
     }
 

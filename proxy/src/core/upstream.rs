@@ -13,6 +13,16 @@ pub(super) struct Word {
     pub(super) bytes: Bytes,
 }
 
+impl Word {
+    /// It, to be read.
+    pub(super) fn message(&self) -> Message {
+        match Message::parse(self.bytes.clone(), &Limits::NONE) {
+            Ok(message) => message,
+            Err(_) => unreachable!("a response with its top Via taken off, and another below, is still one"),
+        }
+    }
+}
+
 /// One server transaction of a request.
 pub(super) struct Upstream {
     id: ServerId,
@@ -46,9 +56,7 @@ impl Upstream {
 
     fn dress(&self, word: &Word) -> Bytes {
         let Some(vias) = &self.vias else { return word.bytes.clone() };
-        let Ok(message) = Message::parse(word.bytes.clone(), &Limits::NONE) else {
-            unreachable!("a response with its top Via taken off, and another below, is still one");
-        };
+        let message = word.message();
         let mut edit = message.edit();
         edit.remove(Name::Via);
         for via in vias.iter().rev() {

@@ -2,7 +2,7 @@
 
 use ringway_router::{NodeId, NodeName, Path, Region, RouteTable};
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
     net::{IpAddr, SocketAddr},
     sync::Arc,
@@ -21,6 +21,8 @@ pub struct View {
     pub peers: HashSet<SocketAddr>,
     /// The table of the dialogs that stand already, while operators drain a region: it is left out of `table` alone.
     pub undrained: Option<Arc<RouteTable>>,
+    /// Other regions that have a media relay.
+    pub media: BTreeSet<Region>,
     /// This node takes no new calls.
     pub draining: bool,
 }
@@ -44,6 +46,7 @@ impl View {
             undrained: None,
             standing: HashSet::new(),
             peers: HashSet::new(),
+            media: BTreeSet::new(),
             draining: false,
         }
     }

@@ -3,6 +3,7 @@
 pub mod binding;
 pub mod flood;
 mod instruction;
+mod relay;
 
 use super::statement::Statement;
 use prost::Message as _;
@@ -29,6 +30,9 @@ pub enum Unreadable {
     /// A port that is none.
     #[error("bad port {0}")]
     Port(u32),
+    /// A media relay that cannot be.
+    #[error("bad media relay: {0}")]
+    Relay(&'static str),
     /// An address that is none.
     #[error("bad address {0:?}")]
     Address(String),
@@ -60,6 +64,7 @@ pub fn encode(statement: &Statement) -> Vec<u8> {
         advertise,
         overrides,
         links,
+        media,
     } = statement;
     wire::Statement {
         region: origin.region.to_string(),
@@ -82,6 +87,7 @@ pub fn encode(statement: &Statement) -> Vec<u8> {
         advertise: advertise.map_or_else(String::new, |at| at.to_string()),
         overrides: overrides.iter().map(instruction::to_wire).collect(),
         links: links.iter().map(link_to_wire).collect(),
+        media: media.as_ref().map(relay::to_wire),
     }
     .encode_to_vec()
 }
@@ -112,6 +118,7 @@ pub fn decode(bytes: &[u8]) -> Result<Statement, Unreadable> {
         advertise,
         overrides,
         links,
+        media,
     } = wire::Statement::decode(bytes).map_err(|_| Unreadable::Encoding)?;
     let origin = node_id(&region, &node)?;
     let links =
@@ -136,6 +143,7 @@ pub fn decode(bytes: &[u8]) -> Result<Statement, Unreadable> {
         advertise: address(&advertise)?,
         overrides: instruction::all_from_wire(overrides)?,
         links,
+        media: media.map(relay::from_wire).transpose()?,
     })
 }
 

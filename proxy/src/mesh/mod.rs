@@ -6,6 +6,7 @@ pub mod exchange;
 pub mod flood;
 pub mod instruction;
 pub mod ledger;
+pub mod relay;
 pub mod seeds;
 pub mod server;
 pub mod statement;

@@ -1,6 +1,6 @@
 //! A statement: what one node says about itself and the links that it measured.
 
-use super::instruction::Instruction;
+use super::{instruction::Instruction, relay::MediaRelay};
 use ringway_router::{LinkReport, NodeId, Report};
 use std::{net::SocketAddr, time::Duration};
 
@@ -46,6 +46,8 @@ pub struct Statement {
     pub overrides: Vec<Instruction>,
     /// Links from the origin's region: all, or those that differ from the basis.
     pub links: Vec<LinkReport>,
+    /// The media relay beside the origin.
+    pub media: Option<MediaRelay>,
 }
 
 impl Statement {
@@ -97,6 +99,7 @@ impl Statement {
             version: or(self.version, &full.version),
             policy_digest: or(self.policy_digest, &full.policy_digest),
             advertise: self.advertise.or(full.advertise),
+            media: self.media.or_else(|| full.media.clone()),
             links,
             ..self
         }
@@ -127,6 +130,7 @@ impl Statement {
             advertise: None,
             overrides: Vec::new(),
             links: Vec::new(),
+            media: None,
         }
     }
 }

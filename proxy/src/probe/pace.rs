@@ -34,6 +34,63 @@ pub struct Need {
     pub idle: usize,
 }
 
+/// How a way is probed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// Fast.
+    Carrying,
+    /// Half as fast.
+    Suspect,
+    /// Now and then.
+    Idle,
+}
+
+/// What is on a way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Calls, by what SIP or tunnels show.
+    pub calls: bool,
+    /// Tunnels count the packets of calls there.
+    pub measured: bool,
+    /// Something is wrong.
+    pub suspect: bool,
+}
+
+impl Load {
+    /// Where packets of calls are counted, and all is well, hardly any probe is of use.
+    #[must_use]
+    pub fn pace(self) -> Pace {
+        match (self.calls, self.measured, self.suspect) {
+            (true, true, true) | (true, false, _) => Pace::Carrying,
+            (false, _, true) => Pace::Suspect,
+            (true, true, false) | (false, _, false) => Pace::Idle,
+        }
+    }
+}
+
+impl Need {
+    /// One way more.
+    pub fn count(&mut self, pace: Pace) {
+        match pace {
+            Pace::Carrying => self.carrying += 1,
+            Pace::Suspect => self.suspect += 1,
+            Pace::Idle => self.idle += 1,
+        }
+    }
+}
+
+impl Pauses {
+    /// That of a way.
+    #[must_use]
+    pub fn of(&self, pace: Pace) -> Duration {
+        match pace {
+            Pace::Carrying => self.carrying,
+            Pace::Suspect => self.suspect,
+            Pace::Idle => self.idle,
+        }
+    }
+}
+
 /// The mean pauses between two probes of one way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pauses {
@@ -87,6 +144,15 @@ mod tests {
         let pauses = BUDGET.plan(Need { carrying: 2, suspect: 1, idle: 3 });
         let ms = Duration::from_millis;
         assert_eq!((pauses.carrying, pauses.suspect, pauses.idle), (ms(20), ms(50), ms(250)));
+    }
+
+    #[test]
+    fn a_way_that_tunnels_measure_needs_hardly_any_probe_while_all_is_well() {
+        let pace = |calls, measured, suspect| Load { calls, measured, suspect }.pace();
+        assert_eq!(pace(true, false, false), Pace::Carrying, "SIP alone measures little");
+        assert_eq!(pace(true, true, false), Pace::Idle);
+        assert_eq!(pace(true, true, true), Pace::Carrying, "packets of calls are lost");
+        assert_eq!((pace(false, false, true), pace(false, false, false)), (Pace::Suspect, Pace::Idle));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{
     lanes::Lanes,
-    pace::{Budget, Need},
+    pace::{Budget, Load, Need},
     packet::{Answer, Question},
     reflector::Reflector,
     session::{Session, Setup},
@@ -11,10 +11,10 @@ use crate::control::{Event, Handle};
 use ringway_node::mac::{KEY_BYTES, Mac};
 use ringway_router::{
     NodeId, Region, Time,
-    measure::{Fate, LinkEstimate},
+    measure::{Fate, LinkEstimate, Passive},
 };
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     io,
     net::{IpAddr, SocketAddr},
     sync::Arc,
@@ -128,6 +128,7 @@ pub async fn probe(
             },
             () = sleep_until(due.into()) => {}
             _ = reports.tick() => {
+                prober.hear_tunnels();
                 prober.pace();
                 prober.report().await;
             }
@@ -238,29 +239,40 @@ impl Prober {
         let instant = self.control.clock().now();
         let now = self.time();
         let mut need = Need::default();
-        let mut carrying = Vec::with_capacity(self.sessions.len());
+        let mut paces = Vec::with_capacity(self.sessions.len());
         for (node, probed) in &self.sessions {
             let requests = self.control.hops().of(&node.region).requests;
             let (known, at) = self.calls.entry(node.region.clone()).or_insert((requests, None));
             if *known != requests {
                 (*known, *at) = (requests, Some(instant));
             }
-            let carries = at.is_some_and(|at| instant.saturating_duration_since(at) < CARRIES);
-            carrying.push(carries);
-            match (carries, probed.session.way().is_suspect()) {
-                (true, _) => need.carrying += 1,
-                (false, true) => need.suspect += 1,
-                (false, false) => need.idle += 1,
-            }
+            let signals = at.is_some_and(|at| instant.saturating_duration_since(at) < CARRIES);
+            let tunnels = self.control.tunnels();
+            let load = Load {
+                calls: signals || tunnels.carries(instant, &node.region),
+                measured: tunnels.carries(instant, &node.region),
+                suspect: probed.session.way().is_suspect() || tunnels.loses(instant, &node.region),
+            };
+            let pace = load.pace();
+            need.count(pace);
+            paces.push(pace);
         }
         let pauses = self.settings.budget.plan(need);
-        for (probed, carries) in self.sessions.values_mut().zip(carrying) {
-            let pause = match (carries, probed.session.way().is_suspect()) {
-                (true, _) => pauses.carrying,
-                (false, true) => pauses.suspect,
-                (false, false) => pauses.idle,
-            };
-            probed.session.pace(now, pause);
+        for (probed, pace) in self.sessions.values_mut().zip(paces) {
+            probed.session.pace(now, pauses.of(pace));
+        }
+    }
+
+    /// What tunnels counted goes to the ways to all nodes of their region: they are the same link.
+    fn hear_tunnels(&mut self) {
+        let now = self.time();
+        let regions: BTreeSet<&Region> = self.sessions.keys().map(|node| &node.region).collect();
+        let counted = |region: &Region| Some((region.clone(), self.control.tunnels().take(region)?));
+        let counted: BTreeMap<Region, Passive> = regions.into_iter().filter_map(counted).collect();
+        for (node, probed) in &mut self.sessions {
+            if let Some(&passive) = counted.get(&node.region) {
+                probed.session.on_passive(now, passive);
+            }
         }
     }
 

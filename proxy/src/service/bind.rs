@@ -4,12 +4,17 @@ use super::{Config, ServiceError};
 use crate::{streams, worker};
 use ringway_node::{http, tls::Tls};
 use ringway_sip::Transport;
-use std::{io, net::SocketAddr};
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+};
 use tokio::net::{TcpListener, UdpSocket};
 
 /// All of them.
 pub(super) struct Listeners {
     pub(super) sip: worker::Sockets,
+    /// Where the node's own OPTIONS come from.
+    pub(super) asking: UdpSocket,
     pub(super) reflector: UdpSocket,
     /// One a lane.
     pub(super) prober: Vec<UdpSocket>,
@@ -23,8 +28,10 @@ impl Listeners {
         let (mesh, probe) = (config.mesh.listen, config.mesh.probe_listen);
         let (admin, metrics) = (config.admin.listen, config.metrics.listen);
         let asking = SocketAddr::new(probe.ip(), 0);
+        let beside = SocketAddr::new(itself(config.sip.listen).ip(), 0);
         Ok(Self {
             sip: sip(config, tls)?,
+            asking: UdpSocket::bind(beside).await.map_err(failed("sip.listen", beside))?,
             reflector: UdpSocket::bind(probe).await.map_err(failed("mesh.probe_listen", probe))?,
             prober: lanes(asking, config.mesh.lanes).await?,
             mesh: TcpListener::bind(mesh).await.map_err(failed("mesh.listen", mesh))?,
@@ -32,6 +39,16 @@ impl Listeners {
             metrics: http::bind(metrics).await.map_err(failed("metrics.listen", metrics))?,
         })
     }
+}
+
+/// Where this machine itself reaches a socket that listens there.
+pub(super) fn itself(listen: SocketAddr) -> SocketAddr {
+    let loopback = match listen.ip() {
+        IpAddr::V4(_) => IpAddr::from(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(_) => IpAddr::from(Ipv6Addr::LOCALHOST),
+    };
+    let ip = if listen.ip().is_unspecified() { loopback } else { listen.ip() };
+    SocketAddr::new(ip, listen.port())
 }
 
 async fn lanes(asking: SocketAddr, count: usize) -> Result<Vec<UdpSocket>, ServiceError> {

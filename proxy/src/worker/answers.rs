@@ -1,13 +1,15 @@
 //! The answers to what the core asks: the directory's at once, those of DNS after a while, by way of the worker's inbox,
 //! so that no message ever waits for a name.
 
-use super::hand_over::{HandOver, Handed};
+use super::hand_over::HandOver;
 use crate::{
     control::Handle,
     core::{
         dial::Next,
+        media::{Order, Release, Unanchored},
         question::{Answer, Host, Question, Ticket, Unresolved},
     },
+    media,
     streams::Streams,
 };
 use ringway_node::dns::{self, DnsError, Resolver};
@@ -16,7 +18,7 @@ use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
 };
-use tokio::{runtime, time::sleep};
+use tokio::runtime;
 
 /// Resolutions that may be under way for one worker. A name that is known is answered within microseconds, so that these
 /// are names that DNS is slow with: a flood of them.
@@ -31,6 +33,8 @@ pub(super) struct Answers {
     hand_over: HandOver,
     worker: usize,
     resolving: Arc<AtomicUsize>,
+    /// The way to the media relays, if there are any.
+    media: Option<media::Orders>,
 }
 
 impl Answers {
@@ -41,9 +45,10 @@ impl Answers {
         streams: Streams,
         hand_over: HandOver,
         worker: usize,
+        media: Option<media::Orders>,
     ) -> Self {
         let runtime = runtime::Handle::current();
-        Self { control, resolver, streams, runtime, hand_over, worker, resolving: Arc::default() }
+        Self { control, resolver, streams, runtime, hand_over, worker, resolving: Arc::default(), media }
     }
 
     /// The answer, or `None` when it will come by the inbox.
@@ -58,6 +63,7 @@ impl Answers {
                 Some(Answer::Registered { bindings, now_unix_ms })
             }
             Question::Resolve(places) => self.resolve(ticket, places),
+            Question::Media(order) => self.rewrite(ticket, order),
         }
     }
 
@@ -67,6 +73,24 @@ impl Answers {
             let target = dns::Target { transport: in_dns(peer.transport), address: peer.address };
             resolver.failed(self.control.clock().now(), target);
         }
+    }
+
+    /// Gives back what a call had at the media relay.
+    pub(super) fn release(&self, release: Release) {
+        if let Some(media) = &self.media {
+            media.release(release);
+        }
+    }
+
+    fn rewrite(&self, ticket: Ticket, order: Box<Order>) -> Option<Answer> {
+        let Some(media) = &self.media else {
+            return Some(Answer::Media(Err(Unanchored::Away)));
+        };
+        let (runtime, hand_over, worker) = (self.runtime.clone(), self.hand_over.clone(), self.worker);
+        media.rewrite(order, move |found| {
+            runtime.spawn(hand_over.tell(worker, ticket, Answer::Media(found)));
+        });
+        None
     }
 
     fn resolve(&self, ticket: Ticket, places: Vec<Next>) -> Option<Answer> {
@@ -82,18 +106,12 @@ impl Answers {
         let (worker, resolving) = (self.worker, Arc::clone(&self.resolving));
         self.runtime.spawn(async move {
             let found = addresses(&resolver, &control, &streams, &places).await;
-            // The request waits for this and for nothing else, so it must arrive; a full inbox is drained within moments.
-            while !hand_over.give(worker, Handed::Told(ticket, Answer::Resolved(found.clone()))) {
-                sleep(INBOX_FULL).await;
-            }
+            hand_over.tell(worker, ticket, Answer::Resolved(found)).await;
             resolving.fetch_sub(1, Ordering::Relaxed);
         });
         None
     }
 }
-
-/// How long to leave a worker whose inbox is full.
-const INBOX_FULL: std::time::Duration = std::time::Duration::from_millis(5);
 
 /// All addresses of all places, in order. It is only an error when there is none at all.
 async fn addresses(

@@ -12,10 +12,15 @@ use std::{
         Arc,
         mpsc::{Receiver, SyncSender, sync_channel},
     },
+    time::Duration,
 };
+use tokio::time::sleep;
 
 /// Datagrams that may wait for a worker; beyond that it is overloaded, and SIP sends again.
 const QUEUE: usize = 4_096;
+
+/// How long to leave a worker whose inbox is full.
+const INBOX_FULL: Duration = Duration::from_millis(5);
 
 /// Wakes every worker: there is a new view to look at.
 pub type Wakers = Arc<[Waker]>;
@@ -66,6 +71,14 @@ impl HandOver {
     /// The number of workers.
     pub(super) fn workers(&self) -> usize {
         self.queues.len()
+    }
+
+    /// Tells a worker the answer to a question of its core. What asked waits for this and for nothing else, so it must arrive;
+    /// a full inbox is drained within moments.
+    pub(super) async fn tell(self, worker: usize, ticket: Ticket, answer: Answer) {
+        while !self.give(worker, Handed::Told(ticket, answer.clone())) {
+            sleep(INBOX_FULL).await;
+        }
     }
 
     /// False: the worker does not keep up.

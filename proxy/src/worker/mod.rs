@@ -14,6 +14,7 @@ use crate::{
         overload::News,
         site::Site,
     },
+    media,
     streams::{self, Streams},
 };
 use answers::Answers;
@@ -69,6 +70,7 @@ pub async fn run(
     control: Handle,
     site: Arc<Site>,
     resolver: Option<Resolver>,
+    media: Option<media::Orders>,
 ) -> io::Result<()> {
     let Sockets { datagrams, connections, settings, tls } = sockets;
     let mut polls = Vec::new();
@@ -82,7 +84,8 @@ pub async fn run(
     for (number, ((sockets, poll), inbox)) in datagrams.into_iter().zip(polls).zip(inboxes).enumerate() {
         let (core, control, hand_over) = (make_core(), control.clone(), hand_over.clone());
         let (streams, resolver, tell) = (streams.clone(), resolver.clone(), tell.clone());
-        let answers = Answers::new(control.clone(), resolver, streams.clone(), hand_over.clone(), number);
+        let (asks, media) = (control.clone(), media.clone());
+        let answers = Answers::new(asks, resolver, streams.clone(), hand_over.clone(), number, media);
         let transactions = control.metrics().transactions(number);
         thread::Builder::new().name(format!("sip-{number}")).spawn(move || {
             let sender = Sender::new(&sockets);
@@ -280,6 +283,7 @@ impl Worker {
                         self.core.handle(now, Input::Told(ticket, answer));
                     }
                 }
+                Output::Release(release) => self.answers.release(release),
                 Output::Note(note) => self.note(&note),
             }
         }
@@ -323,6 +327,7 @@ impl Worker {
             Note::Absorbed => tracing::debug!("copy of a request absorbed"),
             Note::Request { .. }
             | Note::Answered(_)
+            | Note::Media(_)
             | Note::Overload(News::Shed(_) | News::Refused | News::Ignored(_)) => {}
         }
     }

@@ -178,6 +178,7 @@ impl Node {
             probe_key: [7; 16],
             overrides: Vec::new(),
             links,
+            media: None,
         };
         let time = Time::from_micros(self.unix_us(now_us));
         self.tell_router(time, router::Input::Report(statement.report()));

@@ -2,8 +2,9 @@
 
 use super::{
     desk::Desk,
+    place::Place,
     repeat::{Agenda, Repeats},
-    sip::{Draft, Sip, answer},
+    sip::{Draft, Sip, answer, is_sdp, sdp},
 };
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
@@ -18,6 +19,20 @@ pub(crate) struct Manner {
     pub(crate) answer: Option<(Duration, u16)>,
     /// BYE so long after the ACK.
     pub(crate) hang_up: Option<Duration>,
+    /// What it says of its media.
+    pub(crate) speech: Speech,
+}
+
+/// Where a callee describes its media.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Speech {
+    /// Nowhere.
+    #[default]
+    None,
+    /// In its 2xx.
+    Final,
+    /// Already in a 183 in place of the 180, and in the 2xx again.
+    Early,
 }
 
 impl Default for Manner {
@@ -28,6 +43,7 @@ impl Default for Manner {
             ring: Some(Duration::from_millis(20)),
             answer: Some((Duration::from_millis(200), 200)),
             hang_up: None,
+            speech: Speech::None,
         }
     }
 }
@@ -74,6 +90,7 @@ pub(crate) struct Rung {
 enum Chore {
     Answer(u16),
     HangUp,
+    GiveUp,
 }
 
 impl Callee {
@@ -111,6 +128,9 @@ impl Callee {
             "INVITE" => self.on_invite(now, message),
             "ACK" => self.on_ack(now, message),
             "CANCEL" => self.on_cancel(now, message),
+            _ if is_sdp(&message.body) && self.manner.speech != Speech::None => {
+                self.out.push(answer(message, 200, "callee", self.at, &sdp(self.at, 31_000)));
+            }
             _ => self.out.push(answer(message, 200, "callee", self.at, "")),
         }
         self.requests.push(message.clone());
@@ -130,7 +150,8 @@ impl Callee {
         while let Some((branch, chore)) = self.chores.pop(now) {
             match chore {
                 Chore::Answer(code) => self.respond(now, &branch, code),
-                Chore::HangUp => self.hang_up(now, &branch),
+                Chore::GiveUp if self.rung[&branch].acked => {}
+                Chore::HangUp | Chore::GiveUp => self.hang_up(now, &branch),
             }
         }
     }
@@ -143,7 +164,8 @@ impl Callee {
         let rung = Rung { invite: invite.clone(), last: None, code: 0, acked: false };
         self.rung.insert(branch.clone(), rung);
         if let Some(after) = self.manner.ring {
-            self.chores.at(now + after, (branch.clone(), Chore::Answer(180)));
+            let code = if self.manner.speech == Speech::Early { 183 } else { 180 };
+            self.chores.at(now + after, (branch.clone(), Chore::Answer(code)));
         }
         if let Some((after, code)) = self.manner.answer {
             self.chores.at(now + after, (branch, Chore::Answer(code)));
@@ -154,13 +176,28 @@ impl Callee {
     fn respond(&mut self, now: Duration, branch: &str, code: u16) {
         let count = self.rung.len();
         let Some(rung) = self.rung.get_mut(branch).filter(|rung| rung.code < 200) else { return };
-        let mut text = answer(&rung.invite, code, &format!("callee{count}"), self.at, "v=0\r\n");
+        let speaks = match self.manner.speech {
+            Speech::None => false,
+            Speech::Final => (200..300).contains(&code),
+            Speech::Early => (183..300).contains(&code),
+        };
+        let body = if speaks { sdp(self.at, 30_000) } else { "v=0\r\n".to_owned() };
+        // Devices of one person have different tags.
+        let tag = match Place::edge_number(self.at) {
+            1 => format!("callee{count}"),
+            n => format!("callee{count}-{n}"),
+        };
+        let mut text = answer(&rung.invite, code, &tag, self.at, &body);
         if self.forges {
             text = text.replace(";oc;", ";oc=99;oc-seq=9.9;").replacen(";oc=99;oc-seq=9.9;", ";oc;", 1);
         }
         (rung.code, rung.last) = (code, Some(text.clone()));
         if code >= 200 {
             self.repeats.start(now, branch, &text);
+        }
+        if (200..300).contains(&code) {
+            // RFC 3261 §13.3.1.4: without an ACK for 64·T1 the call is over.
+            self.chores.at(now + Duration::from_secs(32), (branch.to_owned(), Chore::GiveUp));
         }
         self.out.push(text);
     }

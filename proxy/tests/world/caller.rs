@@ -2,7 +2,7 @@
 
 use super::{
     repeat::{Agenda, Repeats},
-    sip::{Draft, Sip, answer},
+    sip::{Draft, Sip, answer, is_sdp, sdp},
 };
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
@@ -17,7 +17,7 @@ pub(crate) struct Caller {
 
 /// What became of one call, or of one other request.
 pub(crate) struct Placed {
-    request: Draft,
+    pub(crate) request: Draft,
     talk: Duration,
     pub(crate) placed_at: Duration,
     /// 180s that came.
@@ -93,7 +93,8 @@ impl Caller {
         let Some(call) = self.calls.get_mut(&call_id) else { return };
         let Some(status) = message.status() else {
             call.hung_up += usize::from(message.is_request("BYE"));
-            return self.out.push(answer(message, 200, "caller", self.at, ""));
+            let body = if is_sdp(&message.body) { sdp(self.at, 41_000) } else { String::new() };
+            return self.out.push(answer(message, 200, "caller", self.at, &body));
         };
         let method = message.method().to_owned();
         if status >= 200 || method == "INVITE" {
@@ -135,7 +136,14 @@ impl Caller {
             return self.out.push(call.request.follow("ACK", response.one("To")).text());
         }
         if call.ack.is_none() {
-            let ack = in_dialog(&call.request, response, "ACK", 1);
+            // RFC 3261 §13.2.2.4: an offer in the 2xx is answered in the ACK.
+            let offered = is_sdp(&response.body) && call.request.body.is_empty();
+            let mut ack = draft_in_dialog(&call.request, response, "ACK", 1);
+            if offered {
+                ack = ack.with("Content-Type: application/sdp");
+                ack.body = sdp(self.at, 42_000);
+            }
+            let ack = ack.text();
             call.ack = Some(ack);
             self.hang_ups.at(now + call.talk, in_dialog(&call.request, response, "BYE", 2));
         }
@@ -145,12 +153,16 @@ impl Caller {
 
 /// RFC 3261 §12.2.1.1: the route set is the Record-Route of the response, backwards.
 fn in_dialog(invite: &Draft, response: &Sip, method: &str, cseq: u32) -> String {
+    draft_in_dialog(invite, response, method, cseq).text()
+}
+
+pub(crate) fn draft_in_dialog(invite: &Draft, response: &Sip, method: &str, cseq: u32) -> Draft {
     let mut draft = invite.follow(method, response.one("To"));
     draft.uri = response.one("Contact").trim_matches(['<', '>']).to_owned();
     draft.routes = response.all("Record-Route").iter().rev().map(|&route| route.to_owned()).collect();
     draft.cseq = cseq;
-    draft.branch = format!("{}-{method}", invite.branch);
-    draft.text()
+    draft.branch = format!("{}-{method}-{cseq}", invite.branch);
+    draft
 }
 
 fn key(call_id: &str, method: &str) -> String {

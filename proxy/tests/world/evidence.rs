@@ -1,8 +1,9 @@
 //! What a test asks of the world afterwards.
 
-use super::{CALLER, Place, Sip, World, ladder::Packet};
+use super::{CALLER, Place, Sip, World, ladder::Packet, relay::Relay};
 use ringway_proxy::core::{
     Proxy,
+    media::Fate,
     output::{Dropped, HopSign, Note},
 };
 use std::{
@@ -65,6 +66,24 @@ impl World {
             _ => None,
         };
         self.notes.iter().filter_map(|(_, _, note)| path(note)).collect()
+    }
+
+    pub(crate) fn relay(&self, place: Place) -> &Relay {
+        &self.relays[place as usize]
+    }
+
+    /// How many descriptions met this fate.
+    pub(crate) fn fates(&self, place: Place, fate: Fate) -> usize {
+        let is = |note: &Note| matches!(note, Note::Media(met) if *met == fate);
+        self.notes.iter().filter(|(_, at, note)| *at == place && is(note)).count()
+    }
+
+    /// Nothing is left of any call, in no proxy and in no relay.
+    pub(crate) fn assert_media_is_back(&self) {
+        self.assert_drained();
+        for place in Place::ALL {
+            assert_eq!(self.relay(place).held(), Vec::<String>::new(), "held in {}", place.name());
+        }
     }
 
     /// How many copies a proxy absorbed.

@@ -56,6 +56,7 @@ impl Library {
                 Answer::Registered { bindings, now_unix_ms }
             }
             Question::Resolve(places) => Answer::Resolved(self.resolve(&places)),
+            Question::Media(_) => unreachable!("a relay answers this"),
         }
     }
 

@@ -11,6 +11,7 @@ mod evidence;
 pub(crate) mod ladder;
 pub(crate) mod library;
 pub(crate) mod place;
+pub(crate) mod relay;
 pub(crate) mod repeat;
 pub(crate) mod sip;
 pub(crate) mod survey;
@@ -25,9 +26,11 @@ use bytes::Bytes;
 use ladder::{Packet, ladder};
 use library::Library;
 use place::RTT_MS;
+use relay::Relay;
 use ringway_proxy::core::{
-    Input, Proxy,
+    Input, Proxy, media,
     output::{Note, Output},
+    question::{Answer, Question, Ticket},
     site::Site,
     view::View,
 };
@@ -64,6 +67,10 @@ pub(crate) struct World {
     pub(crate) no_streams: bool,
     /// Who is registered, and what DNS knows.
     pub(crate) library: Library,
+    /// The media relay of each region.
+    pub(crate) relays: [Relay; 4],
+    /// What they will have said.
+    telling: BTreeMap<(Duration, u64), (Place, Ticket, Answer)>,
     proxies: Vec<Proxy>,
     views: [Arc<View>; 4],
     ways: [[Way; 4]; 4],
@@ -99,6 +106,8 @@ impl World {
             epoch: Instant::now(),
             no_streams: false,
             library: Library::new(),
+            relays: Place::ALL.map(Relay::new),
+            telling: BTreeMap::new(),
             proxies: Place::ALL.map(proxy).into(),
             views,
             ways: RTT_MS.map(|row| row.map(way)),
@@ -106,6 +115,16 @@ impl World {
             sent: 0,
             chance: fastrand::Rng::with_seed(seed),
         }
+    }
+
+    /// With a media relay in every region, by way of which all calls go.
+    pub(crate) fn anchored(seed: u64, survey: &Survey, required: bool) -> Self {
+        let views = Place::ALL.map(|place| {
+            let others = Place::ALL.into_iter().filter(|other| *other != place);
+            let media = others.map(Place::region).collect();
+            Arc::new(View { media, ..place.view(survey, &[]) })
+        });
+        Self::with_sites(seed, views, |site| site.media = Some(media::Settings { required }))
     }
 
     /// A caller in Oregon and a callee in Virginia.
@@ -203,6 +222,13 @@ impl World {
                     check_with_rsip(&bytes);
                     self.send_over(to.transport, place.proxy(), to.address, bytes);
                 }
+                Output::Ask(ticket, Question::Media(order)) => {
+                    let relay = &mut self.relays[place as usize];
+                    let answer = Answer::Media(relay.take(&order));
+                    self.sent += 1;
+                    self.telling.insert((self.now + relay.habit.delay, self.sent), (place, ticket, answer));
+                }
+                Output::Release(release) => self.relays[place as usize].release(release),
                 Output::Ask(ticket, question) => {
                     let answer = self.library.answer(self.now, place, question);
                     self.proxies[place as usize].handle(now, Input::Told(ticket, answer));
@@ -243,6 +269,10 @@ impl World {
             let (transport, from, to, bytes) = entry.remove();
             self.deliver(transport, from, to, bytes);
         }
+        while let Some(entry) = self.telling.first_entry().filter(|entry| entry.key().0 <= self.now) {
+            let (place, ticket, answer) = entry.remove();
+            self.feed(place, Input::Told(ticket, answer));
+        }
         for place in Place::ALL {
             let due = self.proxies[place as usize].deadline().is_some_and(|at| at <= self.epoch + self.now);
             if due {
@@ -277,10 +307,11 @@ impl World {
 
     fn next_event(&self) -> Option<Duration> {
         let packet = self.flying.keys().next().map(|(at, _)| *at);
+        let told = self.telling.keys().next().map(|(at, _)| *at);
         let proxies = self.proxies.iter().filter_map(Proxy::deadline).map(|at| at.duration_since(self.epoch));
         let callers = self.callers.iter().filter_map(Caller::deadline);
         let callees = self.callees.iter().filter_map(Callee::deadline);
-        proxies.chain(callers).chain(callees).chain(packet).min()
+        proxies.chain(callers).chain(callees).chain(packet).chain(told).min()
     }
 }
 

@@ -13,7 +13,7 @@ use ringway_proxy::core::{
 };
 use ringway_router::Region;
 use ringway_sip::{Limits, Peer, Timing};
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, time::Duration};
 
 pub(crate) const MESH: &str = "mesh.example";
 
@@ -63,6 +63,14 @@ impl Place {
         SocketAddr::from(([10, self as u8 + 1, 1, n], 5060))
     }
 
+    /// Which element of an edge has that address.
+    pub(crate) fn edge_number(address: SocketAddr) -> u8 {
+        match address {
+            SocketAddr::V4(address) => address.ip().octets()[3],
+            SocketAddr::V6(_) => 0,
+        }
+    }
+
     /// The region of an address.
     pub(crate) fn of(address: SocketAddr) -> Option<Self> {
         let SocketAddr::V4(address) = address else { return None };
@@ -77,6 +85,7 @@ impl Place {
             names: Names::new(MESH, self.region(), vec![self.proxy()]),
             sockets: Sockets::new(self.proxy(), []),
             usual: Vec::new(),
+            asks_from: Some(SocketAddr::new(self.proxy().ip(), 40_000)),
             edge: vec![format!("10.{}.1.0/24", self as u8 + 1).parse().unwrap()],
             dial: dial_plan(),
             limits: Limits::default(),
@@ -89,6 +98,7 @@ impl Place {
             registrar: Settings::default(),
             node: self.node().node,
             flow_secret: 7,
+            media: None,
             idle: Duration::from_secs(600),
         }
     }
@@ -104,6 +114,7 @@ impl Place {
             standing: present.clone().map(Place::proxy).collect(),
             neighbors: present.map(|place| (place.region(), vec![neighbor(place)])).collect(),
             peers: others().map(Place::proxy).collect(),
+            media: BTreeSet::new(),
             draining: false,
         }
     }

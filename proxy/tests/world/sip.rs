@@ -156,6 +156,17 @@ impl Draft {
     }
 }
 
+/// A description of one audio stream (RFC 4566).
+pub(crate) fn sdp(at: SocketAddr, port: u16) -> String {
+    let ip = at.ip();
+    format!("v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP 0\r\n")
+}
+
+/// Whether a body is a description with media in it.
+pub(crate) fn is_sdp(body: &str) -> bool {
+    body.starts_with("v=0") && body.contains("\r\nm=")
+}
+
 /// An answer to `request` as RFC 3261 §8.2.6.2 wants it.
 pub(crate) fn answer(request: &Sip, code: u16, to_tag: &str, contact: SocketAddr, body: &str) -> String {
     let mut lines = vec![format!("SIP/2.0 {code} Reason")];
@@ -168,6 +179,9 @@ pub(crate) fn answer(request: &Sip, code: u16, to_tag: &str, contact: SocketAddr
         }
     }
     lines.push(format!("Contact: <sip:callee@{contact}>"));
+    if is_sdp(body) {
+        lines.push("Content-Type: application/sdp".to_owned());
+    }
     lines.push(format!("Content-Length: {}", body.len()));
     format!("{}\r\n\r\n{body}", lines.join("\r\n"))
 }

@@ -4,6 +4,7 @@
 
 use crate::{Cause, HopCounts};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// Loss beyond which a path is to blame.
 const LOSS_BLAMED: f64 = 0.01;
@@ -82,6 +83,34 @@ impl Evidence {
     }
 }
 
+impl fmt::Display for Evidence {
+    /// In words: `probes 5.1 % lost (brownout), round trip 64 ms; SIP lately: 42 requests, 3 repeated, …`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { up, loss, brownout, rtt_ms, slower_ms, tunnel_loss, sip } = *self;
+        if up {
+            let kind = if brownout { " (brownout)" } else { "" };
+            write!(f, "probes {:.1} % lost{kind}, round trip {rtt_ms:.0} ms", loss * 100.0)?;
+        } else {
+            f.write_str("no probe comes back")?;
+        }
+        if slower_ms > 0.0 {
+            write!(f, ", {slower_ms:.0} ms more than before")?;
+        }
+        if let Some(loss) = tunnel_loss {
+            write!(f, "; tunnels {:.1} % lost", loss * 100.0)?;
+        }
+        let HopCounts { requests, retransmissions, timeouts, answers, first_answer_ms, unavailable } = sip;
+        if requests == 0 {
+            return f.write_str("; no SIP lately");
+        }
+        write!(
+            f,
+            "; SIP lately: {requests} requests, {retransmissions} repeated, {timeouts} unanswered, {unavailable} refused"
+        )?;
+        if answers > 0 { write!(f, ", first answer {first_answer_ms:.0} ms") } else { Ok(()) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,6 +144,34 @@ mod tests {
         for (evidence, sip, cause) in table {
             let evidence = Evidence { sip, ..evidence };
             assert_eq!(evidence.cause(), cause, "{evidence:?}");
+        }
+    }
+
+    #[test]
+    fn evidence_in_words() {
+        let sip = HopCounts { requests: 42, retransmissions: 3, unavailable: 1, ..HopCounts::default() };
+        let lossy = Evidence { up: true, loss: 0.051, brownout: true, rtt_ms: 64.2, ..Evidence::default() };
+        let table = [
+            (Evidence::default(), "no probe comes back; no SIP lately"),
+            (lossy, "probes 5.1 % lost (brownout), round trip 64 ms; no SIP lately"),
+            (
+                Evidence {
+                    up: true,
+                    rtt_ms: 144.0,
+                    slower_ms: 80.0,
+                    tunnel_loss: Some(0.04),
+                    ..Evidence::default()
+                },
+                "probes 0.0 % lost, round trip 144 ms, 80 ms more than before; tunnels 4.0 % lost; no SIP lately",
+            ),
+            (
+                Evidence { sip: HopCounts { answers: 40, first_answer_ms: 300.4, ..sip }, ..lossy },
+                "probes 5.1 % lost (brownout), round trip 64 ms; SIP lately: 42 requests, 3 repeated, 0 unanswered, \
+                 1 refused, first answer 300 ms",
+            ),
+        ];
+        for (evidence, words) in table {
+            assert_eq!(evidence.to_string(), words);
         }
     }
 }

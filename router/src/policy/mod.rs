@@ -46,6 +46,7 @@ use links::{Cost, LinkWord};
 pub use parse::PolicyError;
 pub(crate) use reach::{pairs, parted};
 use scope::{Asked, Scope, TenantWord};
+pub use slices::Condition;
 pub(crate) use slices::{Kind, kinds};
 
 /// The most rules in a document: as many as the scorer has bits for.

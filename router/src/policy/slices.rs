@@ -17,6 +17,20 @@ pub(crate) const NAMES_MAX: usize = 1_024;
 /// The most pairings of them that are looked at to find the mixtures.
 const COMBINATIONS_MAX: usize = 1 << 20;
 
+/// What one rule asks of a call: a data plane that knows all of them finds the [`Slice`] of a call by itself. An empty list
+/// asks nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Condition {
+    /// The bit of [`Slice::rules`] that stands for the rule.
+    pub bit: u32,
+    /// Classes.
+    pub classes: Vec<Class>,
+    /// Tenants, as in the document: `acme`, or `acme-*`.
+    pub tenants: Vec<String>,
+    /// What called numbers start with.
+    pub called: Vec<String>,
+}
+
 /// Calls that no rule tells apart.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Kind {
@@ -141,6 +155,16 @@ impl Policy {
     /// Whether a rule asks whom a call is for.
     pub(crate) fn asks_for_numbers(&self) -> bool {
         self.rules.iter().any(|rule| !rule.scope.asked.called.is_empty())
+    }
+
+    /// What the rules ask that speak only of some calls.
+    pub(crate) fn conditions(&self) -> impl Iterator<Item = Condition> {
+        let rules = (0..u64::BITS).zip(&self.rules);
+        rules.filter(|(_, rule)| !rule.scope.asked.is_nothing()).map(|(bit, rule)| {
+            let Asked { classes, tenants, called } = &rule.scope.asked;
+            let tenants = tenants.iter().map(ToString::to_string).collect();
+            Condition { bit, classes: classes.clone(), tenants, called: called.clone() }
+        })
     }
 
     /// The slice of one call.

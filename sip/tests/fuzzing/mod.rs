@@ -1,6 +1,7 @@
 //! What the fuzzer feeds with bytes, and what must hold whatever they are. The targets under `fuzz/` include this file
 //! by its path, and `corpus.rs` replays their corpus through the same functions.
 
+mod description;
 mod operations;
 
 use std::net::SocketAddr;
@@ -10,18 +11,20 @@ use ringway_sip::{
     CSeq, Frame, FrameError, Framer, Limits, Message, Name, NameAddr, ParseError, Reply, Skeleton, Uri, Via,
 };
 
+pub(crate) use description::sdp;
 pub(crate) use operations::transaction_ops;
 
 /// A function that must bear any bytes.
 pub(crate) type Target = fn(&[u8]);
 
 /// All of them, by the names of their targets and corpora.
-pub(crate) const TARGETS: [(&str, Target); 5] = [
+pub(crate) const TARGETS: [(&str, Target); 6] = [
     ("message", message),
     ("uri", uri),
     ("header_list", header_list),
     ("stream_framing", stream_framing),
     ("transaction_ops", transaction_ops),
+    ("sdp", sdp),
 ];
 
 /// A datagram: it is read and edited in all its parts, or refused.

@@ -30,6 +30,6 @@ impl Exit<'_> {
     pub(super) fn send(&mut self, hops: Hops, port: u8, lane: Lane, body: Body<'_>) -> Result<(), Refusal> {
         let frame = Frame { hops, port, origin: self.own.relay, origin_port: self.own.port, body };
         let hop = self.sealer.hop(&frame)?;
-        self.sealer.send(self.outbox, hop, lane, |bytes| frame.encode(bytes))
+        self.sealer.send(self.outbox, hop, lane, |bytes| frame.write(bytes))
     }
 }

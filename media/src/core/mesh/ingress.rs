@@ -98,7 +98,7 @@ impl Ingress {
     ) -> bool {
         for line in self.lines.iter_mut().flatten() {
             if line.trunk.deadline().is_some_and(|due| due <= now) {
-                line.trunk.handle(now, crate::core::steer::Input::Clock);
+                line.trunk.handle(now, crate::core::steer::Input::Tick);
             }
             while exit.has_room() {
                 match line.trunk.poll() {

@@ -66,7 +66,7 @@ impl Relay {
         packet: Packet<'_>,
         exits: &mut Exits<'_, T>,
     ) -> Verdict {
-        let Some(port) = self.sockets.get(socket.0 as usize).copied().flatten() else {
+        let Some(port) = self.sockets.get(socket.place()).copied().flatten() else {
             return self.counted(None, Err(Reason::NoCall));
         };
         let outcome = self.at_the_edge(now, port, from, packet, exits);

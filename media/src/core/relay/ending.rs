@@ -135,7 +135,7 @@ impl Relay {
     }
 
     fn forget(&mut self, socket: SocketId) {
-        if let Some(port) = self.sockets.get_mut(socket.0 as usize) {
+        if let Some(port) = self.sockets.get_mut(socket.place()) {
             *port = None;
         }
     }

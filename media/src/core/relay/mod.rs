@@ -36,9 +36,7 @@ pub use order::{
 };
 pub use ports::{Binder, Busy};
 pub use refusal::Refusal;
-pub use settings::{
-    CONTROLLERS_MAX, FORMATS_MAX, NAME_BYTES_MAX, PARTIES_MAX, Pool, SECTIONS_MAX, SOCKETS_MAX, Settings,
-};
+pub use settings::{CONTROLLERS_MAX, FORMATS_MAX, NAME_BYTES_MAX, PARTIES_MAX, Pool, SECTIONS_MAX, Settings};
 pub use tunnels::{Onward, RouteKey, Tunnels};
 
 use call::Call;

@@ -2,7 +2,7 @@
 
 use super::super::{SocketId, StreamId, rtp::Format};
 use super::{
-    Binder, Description, Family, Local, Muxing, Refusal, Relay, Remote, SOCKETS_MAX, Side,
+    Binder, Description, Family, Local, Muxing, Refusal, Relay, Remote, Side,
     data::Port,
     latch::Latch,
     leg::{Edge, Leg, Mesh, Mux, Way},
@@ -152,8 +152,7 @@ impl Relay {
     }
 
     fn serve(&mut self, socket: SocketId, port: Port) {
-        assert!(socket.0 < SOCKETS_MAX, "the shell numbers sockets from 0 and uses numbers again");
-        let place = socket.0 as usize;
+        let place = socket.place();
         if self.sockets.len() <= place {
             self.sockets.resize(place + 1, None);
         }

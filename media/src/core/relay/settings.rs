@@ -12,8 +12,6 @@ pub const FORMATS_MAX: usize = 32;
 pub const NAME_BYTES_MAX: usize = 256;
 /// Controllers with a lease.
 pub const CONTROLLERS_MAX: usize = 64;
-/// The highest number of a socket, so that the table of sockets is bounded.
-pub const SOCKETS_MAX: u32 = 1 << 20;
 
 /// How a relay keeps its calls.
 #[derive(Debug, Clone)]

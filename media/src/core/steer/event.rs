@@ -13,7 +13,7 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Input {
     /// Nothing but the time: a deadline has come.
-    Clock,
+    Tick,
     /// The egress of this trunk reported. The caller has seen to it that it was the egress.
     Report(Report),
     /// The router made a table.

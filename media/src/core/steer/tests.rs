@@ -122,7 +122,7 @@ impl Driver {
     /// What is due leads to something else that is due at once, but not for ever.
     fn tick(&mut self) {
         for _ in 0..4 {
-            self.trunk.handle(self.now, Input::Clock);
+            self.trunk.handle(self.now, Input::Tick);
             self.settle();
             if self.trunk.deadline().is_none_or(|due| due > self.now) {
                 return;

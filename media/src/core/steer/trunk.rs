@@ -86,7 +86,7 @@ impl Trunk {
     /// Something happened.
     pub fn handle(&mut self, now: Time, input: Input) {
         match input {
-            Input::Clock => {}
+            Input::Tick => {}
             Input::Report(report) => match self.hear(now, report) {
                 Ok(()) => self.counts.reports += 1,
                 Err(useless) => self.counts.count(useless),
@@ -105,7 +105,7 @@ impl Trunk {
         self.out.pop_front()
     }
 
-    /// When to call [`handle`](Self::handle) with [`Input::Clock`].
+    /// When to call [`handle`](Self::handle) with [`Input::Tick`].
     #[must_use]
     pub fn deadline(&self) -> Option<Time> {
         let arms = (0..self.copies()).flat_map(|at| self.arm_deadlines(at));

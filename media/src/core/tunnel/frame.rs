@@ -9,7 +9,7 @@
 //!          probe       path and lane 2 · sequence 4
 //! tag 16
 //! ```
-//! Numbers are big-endian. A frame has one form only: what parses is encoded to the same bytes.
+//! Numbers are big-endian. A frame has one form only: what parses, prints to the same bytes.
 
 use super::Refusal;
 use crate::core::{
@@ -74,7 +74,7 @@ impl Header {
 
     /// On the wire.
     #[must_use]
-    pub fn encode(&self) -> [u8; HEADER_BYTES] {
+    pub fn write(&self) -> [u8; HEADER_BYTES] {
         let mut head = [VERSION, self.key, self.lane, self.port, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         head[4..8].copy_from_slice(&self.sender.0.to_be_bytes());
         head[8..].copy_from_slice(&self.counter.to_be_bytes());
@@ -257,7 +257,7 @@ impl<'a> Frame<'a> {
 
     /// Into the front of a buffer; how many bytes it took. `None`: there is not room for it.
     #[must_use]
-    pub fn encode(&self, out: &mut [u8]) -> Option<usize> {
+    pub fn write(&self, out: &mut [u8]) -> Option<usize> {
         let mut out = Pen { out, at: 0 };
         let kind = match self.body {
             Body::Rtp(..) => RTP,
@@ -303,8 +303,8 @@ impl<'a> Frame<'a> {
     /// The shortest body there is: a probe, straight to the destination.
     pub(super) const BYTES_MIN: usize = FIXED_BYTES + 2 * ID_BYTES + PROBE_BYTES;
 
-    /// Moves the encoded body of a frame one hop on. The hops stand in its second byte.
-    pub(super) fn step_encoded(bytes: &mut [u8], hops: &Hops) {
+    /// Moves the printed body of a frame one hop on. The hops stand in its second byte.
+    pub(super) fn step_printed(bytes: &mut [u8], hops: &Hops) {
         bytes[1] = hops.byte();
     }
 }

@@ -87,7 +87,7 @@ impl Sealer {
         Lane(wished.0 % lanes)
     }
 
-    /// Where a frame goes that is encoded with these hops and this port: to the next of its hops. In between it goes to the
+    /// Where a frame goes that is printed with these hops and this port: to the next of its hops. In between it goes to the
     /// port there that is the destination's, or to one that stands for it where there are fewer, so that what belongs
     /// together stays together.
     ///
@@ -98,7 +98,7 @@ impl Sealer {
         self.hop_to(frame.hops.next(), frame.port, frame.hops.is_last())
     }
 
-    /// Writes a packet into the outbox and seals it there: `write` puts an encoded body into the buffer and says how long it
+    /// Writes a packet into the outbox and seals it there: `write` puts a printed body into the buffer and says how long it
     /// is.
     ///
     /// # Errors
@@ -172,7 +172,7 @@ impl Sealer {
 fn seal_in_place(key: &FrameKey, header: Header, packet: &mut [u8]) -> Option<()> {
     let (head, sealed) = packet.split_first_chunk_mut::<HEADER_BYTES>()?;
     let (body, tag) = sealed.split_last_chunk_mut::<TAG_BYTES>()?;
-    *head = header.encode();
+    *head = header.write();
     let nonce = Nonce::assume_unique_for_key(header.nonce());
     key.0.seal_in_place_scatter(nonce, Aad::from(&*head), body, &[], tag).ok()
 }

@@ -77,7 +77,7 @@ impl Relay {
     fn seal_frame(&mut self, lane: u8, frame: &Frame<'_>) -> Result<Vec<u8>, Refusal> {
         let mut outbox = Outbox::new(1);
         let hop = self.sealer.hop(frame)?;
-        self.sealer.send(&mut outbox, hop, Lane(lane), |bytes| frame.encode(bytes))?;
+        self.sealer.send(&mut outbox, hop, Lane(lane), |bytes| frame.write(bytes))?;
         Ok(outbox.packets()[0].bytes().to_vec())
     }
 
@@ -147,7 +147,7 @@ fn one_frame_is_known_byte_by_byte() {
         ),
     };
     let hop = sealer.hop(&frame).unwrap();
-    sealer.send(&mut outbox, hop, Lane(1), |bytes| frame.encode(bytes)).unwrap();
+    sealer.send(&mut outbox, hop, Lane(1), |bytes| frame.write(bytes)).unwrap();
     assert_eq!(outbox.packets()[0].socket, SocketId(7));
     let golden = "1100090084b874e20000000000000000\
         eb2d583d68ca4c4a3d0150f8e1c76229d49efffde9baf79437742364a9a0a80f\

@@ -14,7 +14,7 @@ pub fn forward(sealer: &mut Sealer, outbox: &mut Outbox, opened: &Opened<'_>) ->
     sealer.send(outbox, hop, opened.lane, |bytes| {
         let bytes = bytes.get_mut(..opened.body.len())?;
         bytes.copy_from_slice(opened.body);
-        Frame::step_encoded(bytes, &hops);
+        Frame::step_printed(bytes, &hops);
         Some(bytes.len())
     })
 }

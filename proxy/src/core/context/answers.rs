@@ -38,7 +38,7 @@ impl Context {
                 if let Some(word) = self.word_of(n, response)
                     && self.phase != Phase::Answered
                 {
-                    self.pass(engine, now, word);
+                    self.pass_described(engine, now, n, (word, response));
                 }
             }
             200..=299 => self.on_success(engine, now, n, response),
@@ -46,6 +46,9 @@ impl Context {
                 self.attempts[n].done = true;
                 self.on_error(engine, now, n, response);
             }
+        }
+        if code >= 200 {
+            self.give_losers_back(engine);
         }
     }
 
@@ -63,12 +66,13 @@ impl Context {
     /// RFC 3261 §16.7 step 5 and RFC 6026: every 2xx goes up, also the later ones.
     fn on_success(&mut self, engine: &mut Engine, now: Instant, n: usize, response: &Message) {
         self.attempts[n].done = true;
+        self.branches[self.attempts[n].of].won = true;
         self.branches.iter_mut().for_each(|branch| branch.plan.clear());
         self.remember_path(engine, n);
         let answered = self.phase == Phase::Answered;
         self.finish(engine, now);
         match self.word_of(n, response) {
-            Some(word) => self.pass(engine, now, word),
+            Some(word) => self.pass_described(engine, now, n, (word, response)),
             // The caller cannot be reached with this, and must not wait for ever.
             None if !answered => {
                 let word = engine.word(&self.request, self.from, 502, "Bad Gateway");
@@ -102,7 +106,7 @@ impl Context {
                 return self.settle(engine, now);
             }
             _ => self
-                .word_of(n, response)
+                .word_over_border(engine, n, response)
                 .unwrap_or_else(|| engine.word(&self.request, self.from, 502, "Bad Gateway")),
         };
         self.end(engine, now, of, word);
@@ -121,6 +125,11 @@ impl Context {
 
     /// An attempt ended without an answer.
     pub(in crate::core) fn on_failure(&mut self, engine: &mut Engine, now: Instant, n: usize, why: Failure) {
+        self.end_attempt(engine, now, n, why);
+        self.give_losers_back(engine);
+    }
+
+    fn end_attempt(&mut self, engine: &mut Engine, now: Instant, n: usize, why: Failure) {
         self.attempts[n].stop_timers(engine, self.key, n);
         self.attempts[n].done = true;
         if self.has_ended(n) {
@@ -156,7 +165,8 @@ impl Context {
         if self.attempts.iter().any(|attempt| attempt.of == of && attempt.is_pending()) {
             return;
         }
-        let said = word.filter(|_| !given_up).and_then(|response| self.word_of(n, response));
+        let said = word.filter(|_| !given_up);
+        let said = said.and_then(|response| self.word_over_border(engine, n, response));
         match (self.phase, said) {
             (Phase::Answered, _) => return,
             (Phase::Cancelled, _) => {
@@ -205,6 +215,13 @@ impl Context {
         let tag = engine.mint.tag(&self.request);
         let reply = Reply::new(&self.request, self.from.address, 504, "Server Time-out").to_tag(&tag);
         Word { code: 504, bytes: reply.header(PATH_FAILED, region.as_str()).finish() }
+    }
+
+    /// A response without an answer in it, as it goes up. What it says of media is nobody's, but nothing in it is a relay's.
+    fn word_over_border(&self, engine: &mut Engine, n: usize, response: &Message) -> Option<Word> {
+        let word = self.word_of(n, response)?;
+        let checked = self.crosses_border(n) && !response.body().is_empty();
+        Some(if checked { word.without_tunnel(engine) } else { word })
     }
 
     /// A response as it goes up, without our Via. `None`: there is no other, so nobody could be reached with it.

@@ -1,7 +1,7 @@
 //! The branches of a request (RFC 3261 §16.6): each begins, moves on to its next leg or alternative, and ends with a
 //! word; tiers of them follow each other.
 
-use super::{Context, Phase};
+use super::{Context, Phase, anchor::Anchor};
 use crate::core::{
     attempt::Attempt,
     branch::Token,
@@ -33,6 +33,10 @@ pub(super) struct Branch {
     pub(super) breadth: Option<usize>,
     /// How it ended.
     pub(super) outcome: Option<Word>,
+    /// How its media is anchored, if it is.
+    pub(super) anchor: Option<Anchor>,
+    /// There was a 2xx.
+    pub(super) won: bool,
 }
 
 impl Branch {
@@ -45,6 +49,8 @@ impl Branch {
             alternatives: VecDeque::new(),
             breadth: None,
             outcome: None,
+            anchor: None,
+            won: false,
         }
     }
 }
@@ -151,5 +157,6 @@ impl Context {
             });
             self.cancel_attempts(engine, now, |_| true);
         }
+        self.give_losers_back(engine);
     }
 }

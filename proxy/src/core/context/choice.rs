@@ -1,8 +1,8 @@
 //! RFC 3261 §16.7 steps 6 to 10: which of several answers is given, and giving it.
 
 use super::{Context, Phase};
-use crate::core::{engine::Engine, output::Note, upstream::Word};
-use ringway_sip::{Limits, Message, Name};
+use crate::core::{engine::Engine, upstream::Word};
+use ringway_sip::Name;
 use std::time::Instant;
 
 impl Context {
@@ -33,17 +33,6 @@ impl Context {
         self.stop_timers(engine);
         self.cancel_attempts(engine, now, |_| true);
     }
-
-    /// Sends a response to every copy of the request that came.
-    pub(super) fn pass(&mut self, engine: &mut Engine, now: Instant, word: Word) {
-        if word.code >= 200 {
-            engine.note(Note::Answered(word.code));
-        }
-        for upstream in &self.upstreams {
-            upstream.pass(engine, now, &word);
-        }
-        self.passed = Some(word);
-    }
 }
 
 /// RFC 3261 §16.7 step 6: a 6xx if there is one, else the lowest class, in it what tells the caller how to do better,
@@ -60,11 +49,10 @@ fn rank(code: u16) -> (u16, u16) {
 
 /// RFC 3261 §16.7 step 7: the caller has to answer the challenges of all branches.
 fn with_all_challenges(best: &Word, words: &[Word]) -> Word {
-    let parse = |word: &Word| Message::parse(word.bytes.clone(), &Limits::NONE).ok();
-    let Some(message) = parse(best) else { return best.clone() };
+    let message = best.message();
     let mut edit = message.edit();
     for word in words.iter().filter(|word| matches!(word.code, 401 | 407) && word.bytes != best.bytes) {
-        let Some(other) = parse(word) else { continue };
+        let other = word.message();
         for name in [Name::WwwAuthenticate, Name::ProxyAuthenticate] {
             for challenge in other.lines(name).filter_map(|line| std::str::from_utf8(line).ok()) {
                 edit.push_first(name, challenge);

@@ -1,6 +1,9 @@
 //! Sending a request on, over one leg after the other: when its path is late, silent, or known to lose.
 
-use super::{Context, Phase};
+use super::{
+    Context, Phase,
+    anchor::{Anchor, State},
+};
 use crate::core::{
     attempt::Attempt,
     branch::LoopMark,
@@ -92,6 +95,9 @@ impl Context {
     /// Sends the request over the next leg of the branch, if there is one. Over a path that is known to lose, the one
     /// after it gets its copy at once.
     pub(super) fn advance(&mut self, engine: &mut Engine, now: Instant, b: usize) {
+        if !self.is_anchored(engine, b) {
+            return;
+        }
         let (mut shed, mut copies) = (None, 0);
         while let Some(leg) = self.next_leg(b) {
             if let Err(spared) = self.offer(engine, now, b, &leg) {
@@ -113,12 +119,14 @@ impl Context {
     pub(super) fn send(&mut self, engine: &mut Engine, now: Instant, b: usize, mut leg: Leg) {
         let branch = engine.mint.branch(LoopMark::of(self.identity));
         let marks = self.marks(engine);
-        let mut bytes = self.passage(b, &leg, &branch, &marks).apply(&self.request, &engine.site);
+        let body = self.body_over(engine, b, &leg);
+        let told = (&*marks, body.as_deref());
+        let mut bytes = self.passage(b, &leg, &branch, told).apply(&self.request, &engine.site);
         let mut datagram = None;
         if bytes.len() > DATAGRAM_MAX && leg.to.transport == Transport::Udp && !leg.refuses_streams {
             datagram = Some(Leg { refuses_streams: true, ..leg.clone() });
             leg.to = Peer::new(Transport::Tcp, leg.to.address);
-            bytes = self.passage(b, &leg, &branch, &marks).apply(&self.request, &engine.site);
+            bytes = self.passage(b, &leg, &branch, told).apply(&self.request, &engine.site);
         }
         let id = engine.layer.request(now, leg.to, &branch, self.request.method(), bytes);
         let n = self.attempts.len();
@@ -140,8 +148,15 @@ impl Context {
         recorded.map(|traffic| marks(&traffic, engine.view.table.asks_for_numbers())).unwrap_or_default()
     }
 
-    fn passage<'a>(&'a self, b: usize, leg: &'a Leg, branch: &'a str, marks: &'a str) -> Passage<'a> {
+    fn passage<'a>(
+        &'a self,
+        b: usize,
+        leg: &'a Leg,
+        branch: &'a str,
+        (marks, body): (&'a str, Option<&'a [u8]>),
+    ) -> Passage<'a> {
         let target = &self.branches[b];
+        let anchored = |anchor: &Anchor| anchor.way.enters_the_mesh() && anchor.state != State::Off;
         Passage {
             from: self.from,
             source: self.source,
@@ -153,6 +168,8 @@ impl Context {
             branch,
             token: target.token,
             breadth: target.breadth,
+            body,
+            anchored: target.anchor.as_ref().is_some_and(anchored),
         }
     }
 

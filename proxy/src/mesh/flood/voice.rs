@@ -190,6 +190,7 @@ impl Told {
             version: String::new(),
             policy_digest: String::new(),
             advertise: None,
+            media: None,
             links: now.links.iter().enumerate().filter(differs).map(|(_, link)| link.clone()).collect(),
             ..now.clone()
         };

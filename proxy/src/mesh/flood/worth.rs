@@ -35,7 +35,8 @@ pub(super) fn same_frame(full: &Statement, now: &Statement) -> bool {
     let same_texts = full.zone == now.zone
         && full.version == now.version
         && full.policy_digest == now.policy_digest
-        && full.advertise == now.advertise;
+        && full.advertise == now.advertise
+        && full.media == now.media;
     let mut links = full.links.iter().enumerate();
     same_texts && links.all(|(place, known)| told_of(now, place, &known.to).is_some())
 }

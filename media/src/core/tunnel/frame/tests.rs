@@ -12,7 +12,7 @@ fn probe() -> Frame<'static> {
 
 fn printed(frame: &Frame<'_>) -> Vec<u8> {
     let mut bytes = [0; 1_500];
-    let length = frame.encode(&mut bytes).unwrap();
+    let length = frame.write(&mut bytes).unwrap();
     bytes[..length].to_vec()
 }
 
@@ -21,7 +21,7 @@ fn the_form_is_that_of_the_decision() {
     let mut expected = vec![3, 0x20, 1, 6, 0, 0, 0, 7, 0, 0, 0, 8, 0, 0, 0, 9, 0, 1, 0, 0, 0, 2];
     assert_eq!(printed(&probe()), expected);
     let stepped = probe().hops.step().unwrap();
-    Frame::step_encoded(&mut expected, &stepped);
+    Frame::step_printed(&mut expected, &stepped);
     assert_eq!(Frame::parse(&expected), Ok(Frame { hops: stepped, ..probe() }));
     let place =
         Place { pick: Pick { number: PathNumber(0x0102), sequence: 3 }, stream: StreamId(4), number: 5 };
@@ -35,7 +35,7 @@ fn the_form_is_that_of_the_decision() {
         (2, &[0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0, 5, 6][..])
     );
     let header = Header { key: 1, lane: 2, port: 3, sender: RelayId(4), counter: 5 };
-    assert_eq!(header.encode(), [0x11, 1, 2, 3, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 5]);
+    assert_eq!(header.write(), [0x11, 1, 2, 3, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 5]);
     assert_eq!(header.nonce(), [2, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5]);
     assert_eq!(Frame::BYTES_MIN, printed(&Frame { hops: Hops::new(&ids(&[7])).unwrap(), ..probe() }).len());
 }
@@ -105,7 +105,7 @@ proptest! {
         let frame = Frame { hops, port, origin: RelayId(origin), origin_port: kind, body };
         let bytes = printed(&frame);
         prop_assert_eq!(Frame::parse(&bytes), Ok(frame));
-        prop_assert_eq!(frame.encode(&mut vec![0; bytes.len() - 1]), None);
+        prop_assert_eq!(frame.write(&mut vec![0; bytes.len() - 1]), None);
         for length in 0..bytes.len() {
             if let Ok(cut) = Frame::parse(&bytes[..length]) {
                 prop_assert!(kind < 2 && printed(&cut).len() == length, "only a packet can be shorter");
@@ -127,6 +127,6 @@ proptest! {
     #[test]
     fn headers_are_round(key: u8, lane: u8, port: u8, sender: u32, counter: u64) {
         let header = Header { key, lane, port, sender: RelayId(sender), counter };
-        prop_assert_eq!(Header::parse(&header.encode()), Ok(header));
+        prop_assert_eq!(Header::parse(&header.write()), Ok(header));
     }
 }

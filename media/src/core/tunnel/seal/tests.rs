@@ -32,7 +32,7 @@ fn counter(sealer: &mut Sealer, to: &Peer, port: u8) -> Result<u64, Refusal> {
         Frame { hops: Hops::new(&[to.id()]).unwrap(), port, origin: sealer.table.own, origin_port: 0, body };
     let mut outbox = Outbox::new(1);
     let hop = sealer.hop(&frame)?;
-    sealer.send(&mut outbox, hop, Lane(0), |bytes| frame.encode(bytes))?;
+    sealer.send(&mut outbox, hop, Lane(0), |bytes| frame.write(bytes))?;
     Ok(Header::parse(outbox.packets()[0].bytes()).unwrap().counter)
 }
 

@@ -60,7 +60,7 @@ fn a_frame_goes_along_its_list_and_no_other_way() {
         let to_b = Frame { hops: Hops::new(&[idb]).unwrap(), ..frame };
         let hop = a.sealer.hop(&to_b).unwrap();
         let mut outbox = Outbox::new(1);
-        a.sealer.send(&mut outbox, hop, Lane(0), |bytes| frame.encode(bytes)).unwrap();
+        a.sealer.send(&mut outbox, hop, Lane(0), |bytes| frame.write(bytes)).unwrap();
         outbox.packets()[0].bytes().to_vec()
     };
     let table = [
@@ -93,7 +93,7 @@ fn a_relay_twice_in_the_list_is_a_loop() {
     let hop = a.sealer.hop(&frame).unwrap();
     let mut outbox = Outbox::new(1);
     let looped = |bytes: &mut [u8]| {
-        let printed = frame.encode(bytes);
+        let printed = frame.write(bytes);
         bytes.copy_within(4..8, 12);
         printed
     };
@@ -131,7 +131,7 @@ fn a_full_outbox_uses_no_counter_either() {
         body: Body::Probe(Pick { number: PathNumber(0), sequence: 1 }),
     };
     let (hop, mut outbox) = (a.sealer.hop(&frame).unwrap(), Outbox::new(0));
-    assert_eq!(a.sealer.send(&mut outbox, hop, Lane(0), |bytes| frame.encode(bytes)), Err(Refusal::Full));
+    assert_eq!(a.sealer.send(&mut outbox, hop, Lane(0), |bytes| frame.write(bytes)), Err(Refusal::Full));
     assert_eq!(a.seal(0, &[b.id()], &[0; PAYLOAD_MAX + 9]), Err(Refusal::Length));
     let sealed = a.seal(0, &[b.id()], &[0; PAYLOAD_MAX + 8]).unwrap();
     assert_eq!((Header::parse(&sealed).unwrap().counter, sealed.len()), (0, crate::core::PACKET_MAX));
@@ -186,7 +186,7 @@ proptest! {
         let [a, b, ..] = &mut relays;
         let hop = a.sealer.hop(&Frame { hops: Hops::new(&[ids[1]]).unwrap(), port: 0, ..frame }).unwrap();
         let mut outbox = Outbox::new(1);
-        a.sealer.send(&mut outbox, hop, Lane(0), |bytes| frame.encode(bytes)).unwrap();
+        a.sealer.send(&mut outbox, hop, Lane(0), |bytes| frame.write(bytes)).unwrap();
         let passed = b.pass(outbox.packets()[0].bytes());
         let honest = hops.next() == ids[1] && hops.previous().unwrap_or(ids[origin]) == ids[0];
         let next = hops.step().map(|hops| ids.iter().position(|id| *id == hops.next()).unwrap());

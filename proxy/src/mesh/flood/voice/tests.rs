@@ -1,5 +1,5 @@
 use super::*;
-use crate::mesh::convert::node_id;
+use crate::mesh::{convert::node_id, relay::MediaRelay};
 
 const SMALL: Size = Size { nodes: 4, streams: 3 };
 const LARGE: Size = Size { nodes: 200, streams: 101 };
@@ -46,6 +46,32 @@ fn a_small_mesh_hears_everything_once_a_second() {
     assert!((10..=15).contains(&said.len()), "{}", said.len());
     assert!(said.iter().all(|(_, statement)| statement.is_full() && statement.refresh == REFRESH_MIN));
     assert!(said.windows(2).all(|pair| pair[1].0 - pair[0].0 <= 1_000), "never later than promised");
+}
+
+#[test]
+fn a_relay_that_comes_goes_or_changes_its_key_is_told_at_once_and_in_full() {
+    let relay = |key: u8| MediaRelay {
+        ports: vec![20_000],
+        sender_key: [1; 32],
+        receiving_keys: vec![(0, [key; 32])],
+        incarnation: 1,
+    };
+    let said = run(LARGE, 49, 60, |at_ms, draft| match at_ms {
+        10_000 => draft.media = Some(relay(2)),
+        20_000 => draft.media = Some(relay(3)),
+        30_000 => draft.media = None,
+        _ => {}
+    });
+    let at = |ms: u64| &said.iter().find(|(at_ms, _)| *at_ms >= ms).unwrap().1;
+    for (ms, media) in [(10_000, Some(relay(2))), (20_000, Some(relay(3))), (30_000, None)] {
+        let first = at(ms);
+        assert!(first.is_full() && first.urgent && first.media == media, "{ms}: {first:?}");
+        assert!(said.iter().any(|(at_ms, _)| (ms..ms + 1_000).contains(at_ms)));
+    }
+    // An amendment leaves it as it is.
+    let full = Statement { media: Some(relay(4)), ..draft(3) };
+    let amendment = Statement { basis: 1, media: None, ..draft(0) };
+    assert_eq!(amendment.on(&full).media, Some(relay(4)));
 }
 
 #[test]

@@ -1,0 +1,241 @@
+//! A description as it comes and as it goes on: what the relay is told of it, and what the relay says written into it.
+
+use crate::{
+    config,
+    core::{
+        relay::{self, Keys, Learning, Local, Muxing, Remote, Section, Side},
+        rtp::{Coding, Format},
+    },
+    ng::{Call, Family, Mux, Refusal, RtcpAttribute, Transport, Wishes},
+};
+use bytes::Bytes;
+use ringway_sip::sdp::{self, Description, Direction, Edit, Rtcp, Scope};
+use std::net::{IpAddr, SocketAddr};
+
+/// What stands in `o=` and `s=` where the controller wants the sender's own words replaced.
+const NOBODY: &str = "-";
+
+/// A description, read.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub(super) call: Call,
+    wishes: Wishes,
+    sides: [Side; 2],
+    parts: Vec<Part>,
+}
+
+/// One `m=` section.
+#[derive(Debug)]
+struct Part {
+    /// Not RTP: it passes the relay by.
+    foreign: bool,
+    remote: Remote,
+    mux: bool,
+    reduced: bool,
+    sealed: bool,
+    held: bool,
+    formats: Vec<Format>,
+}
+
+impl Draft {
+    /// Reads what the relay has to know.
+    ///
+    /// # Errors
+    /// What the relay cannot do, or cannot be asked for.
+    pub(super) fn read(
+        description: &Description,
+        call: Call,
+        wishes: Wishes,
+        settings: &config::Relay,
+    ) -> Result<Self, Refusal> {
+        let interface = |place: usize| {
+            let name = wishes.interfaces.get(place).map_or("", String::as_str);
+            settings.interface(name).ok_or(Refusal::Invalid("direction"))
+        };
+        let family = wishes.family.map(|family| match family {
+            Family::V4 => relay::Family::V4,
+            Family::V6 => relay::Family::V6,
+        });
+        let from = Side::Edge { interface: interface(0)?, family: None };
+        let to = Side::Edge { interface: interface(1)?, family };
+        let parts = description.media().map(|media| Part::read(&media, &wishes)).collect::<Result<_, _>>()?;
+        Ok(Self { call, wishes, sides: [from, to], parts })
+    }
+
+    /// What the relay is told.
+    pub(super) fn with<R>(&self, tell: impl FnOnce(relay::Description<'_>) -> R) -> R {
+        let sections: Vec<Section<'_>> = self.parts.iter().map(Part::section).collect();
+        let Call { call_id, from_tag, to_tag, branch } = &self.call;
+        let wishes = &self.wishes;
+        tell(relay::Description {
+            controller: "",
+            call_id,
+            from_tag,
+            to_tag,
+            branch,
+            from: self.sides[0],
+            to: self.sides[1],
+            received_from: wishes.received_from.filter(|_| !wishes.trust_address),
+            learning: if wishes.strict_source {
+                Learning::Strict
+            } else if wishes.asymmetric {
+                Learning::Asymmetric
+            } else {
+                Learning::Symmetric
+            },
+            relatch: wishes.reset,
+            muxing: muxing(wishes.mux),
+            sections: &sections,
+        })
+    }
+
+    /// The description that goes on. All lines that need not change keep their bytes and their order.
+    pub(super) fn write(
+        &self,
+        description: &Description,
+        locals: &[Local],
+        settings: &config::Relay,
+    ) -> Bytes {
+        let mut edit = description.edit();
+        let shown =
+            |address: SocketAddr| self.wishes.media_address.unwrap_or_else(|| settings.shown(address.ip()));
+        let ours = locals.iter().find_map(|local| match local {
+            Local::Edge { rtp, .. } => Some(shown(*rtp)),
+            Local::Off | Local::Mesh { .. } => None,
+        });
+        if let Some(ip) = ours {
+            self.write_addresses(&mut edit, description, ip);
+        }
+        for (index, (part, local)) in
+            self.parts.iter().zip(locals).enumerate().filter(|(_, (p, _))| !p.foreign)
+        {
+            match local {
+                Local::Off => edit.port(index, 0),
+                Local::Edge { rtp, rtcp, mux } => {
+                    let old_hold =
+                        matches!(part.remote, Remote::Edge { rtp, .. } if rtp.ip().is_unspecified());
+                    if old_hold && self.wishes.replace.zero_address {
+                        edit.connection(Scope::Media(index), shown(*rtp));
+                    }
+                    edit.port(index, rtp.port());
+                    edit.rtcp_mux(index, *mux);
+                    edit.rtcp(index, self.rtcp(*rtcp, ours));
+                }
+                // Where there are no tunnels, none is handed out.
+                Local::Mesh { .. } => {}
+            }
+        }
+        edit.remove_ice();
+        edit.remove_tunnels();
+        edit.finish()
+    }
+
+    fn write_addresses(&self, edit: &mut Edit<'_>, description: &Description, ip: IpAddr) {
+        edit.connections(ip);
+        let replace = self.wishes.replace;
+        if replace.session_connection && description.connection().is_some() {
+            edit.connection(Scope::Session, ip);
+        }
+        if replace.origin {
+            edit.origin(ip);
+        }
+        if replace.username {
+            edit.username(NOBODY);
+        }
+        if replace.session_name {
+            edit.session_name(NOBODY);
+        }
+    }
+
+    fn rtcp(&self, rtcp: Option<SocketAddr>, ip: Option<IpAddr>) -> Option<Rtcp<'static>> {
+        let rtcp = rtcp?;
+        match self.wishes.rtcp_attribute {
+            RtcpAttribute::Short => Some(Rtcp::short(rtcp.port())),
+            RtcpAttribute::Full => Some(Rtcp::full(rtcp.port(), ip.unwrap_or(rtcp.ip()))),
+            RtcpAttribute::None => None,
+        }
+    }
+}
+
+impl Part {
+    fn read(media: &sdp::Media<'_>, wishes: &Wishes) -> Result<Self, Refusal> {
+        let Some(profile) = media.profile() else {
+            let nothing = Vec::new();
+            let (mux, reduced, sealed, held) = (false, false, false, false);
+            return Ok(Self {
+                foreign: true,
+                remote: Remote::Off,
+                mux,
+                reduced,
+                sealed,
+                held,
+                formats: nothing,
+            });
+        };
+        if profile.is_tls() {
+            return Err(Refusal::Unsupported("DTLS"));
+        }
+        if matches!(wishes.transport, Transport::Profile(wanted) if wanted != profile) {
+            return Err(Refusal::Unsupported("another transport-protocol than the description's"));
+        }
+        let rtcp = media.rtcp().map_err(|_| Refusal::Invalid("sdp"))?;
+        let remote = match media.rtp() {
+            _ if media.is_rejected() => Remote::Off,
+            Some(rtp) => Remote::Edge { rtp, rtcp },
+            // Names of hosts would have to be looked up while a call waits.
+            None => return Err(Refusal::Unsupported("host names in c= lines")),
+        };
+        Ok(Self {
+            foreign: false,
+            remote,
+            mux: media.is_muxed(),
+            reduced: media.attribute("rtcp-rsize").is_some(),
+            sealed: profile.is_secure(),
+            held: media.is_held() || media.direction() != Direction::SendRecv,
+            formats: media.formats().filter_map(|format| format_of(media, format)).collect(),
+        })
+    }
+
+    fn section(&self) -> Section<'_> {
+        Section {
+            remote: self.remote,
+            mux: self.mux,
+            reduced: self.reduced,
+            sealed: self.sealed,
+            sealed_on: self.sealed,
+            held: self.held,
+            formats: &self.formats,
+            keys: Keys::default(),
+        }
+    }
+}
+
+/// What a payload type stands for: by `a=rtpmap`, or by its number (RFC 3551 §6).
+fn format_of(media: &sdp::Media<'_>, format: &str) -> Option<Format> {
+    let payload_type = format.parse().ok().filter(|number| *number < 128)?;
+    let (coding, clock_hz) = match media.rtpmap(format) {
+        Some(map) => {
+            let mut words = map.split('/');
+            let coding = Coding::named(words.next()?.trim());
+            (coding, words.next().and_then(|clock| clock.trim().parse().ok()).unwrap_or(8_000))
+        }
+        None => {
+            let named =
+                [(0, "PCMU"), (3, "GSM"), (4, "G723"), (8, "PCMA"), (9, "G722"), (13, "CN"), (18, "G729")];
+            let name = named.iter().find(|(number, _)| *number == payload_type)?.1;
+            (Coding::named(name), 8_000)
+        }
+    };
+    Some(Format { payload_type, coding, clock_hz })
+}
+
+fn muxing(mux: Mux) -> Muxing {
+    match mux {
+        Mux { require: true, .. } => Muxing::Require,
+        Mux { offer: true, .. } => Muxing::Offer,
+        Mux { demux: true, .. } => Muxing::Demux,
+        Mux { accept: true, .. } => Muxing::Accept,
+        Mux { reject: true, .. } => Muxing::Reject,
+        Mux { .. } => Muxing::Mirror,
+    }
+}
