@@ -250,9 +250,14 @@ impl Mesh {
         self.ingress.lines().map(|line| line.trunk.counts())
     }
 
-    /// A frame for us.
+    /// A frame for us. What a member of the mesh passes on may name any origin: only those of the roster are remembered.
     fn take(&mut self, now: Time, opened: Opened<'_>) -> Option<Delivery> {
         let frame = opened.frame;
+        let origin = self.table.relay(frame.origin).and_then(|slot| slot.socket(frame.origin_port));
+        if origin.is_none() {
+            self.counts.refused.add(Refusal::Stranger);
+            return None;
+        }
         match frame.body {
             Body::Rtp(place, packet) | Body::Rtcp(place, packet) => {
                 let rtcp = matches!(frame.body, Body::Rtcp(..));
