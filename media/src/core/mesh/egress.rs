@@ -12,8 +12,6 @@ use crate::core::{
 use ringway_router::Time;
 use std::{collections::HashMap, hash::BuildHasherDefault, time::Duration};
 
-/// Workers of other relays that send to this one.
-const ORIGINS_MAX: usize = 4_096;
 /// Streams that come in.
 const STREAMS_MAX: usize = 65_536;
 /// Paths of one origin whose way back is remembered: as many as its ears have numbers.
@@ -65,9 +63,8 @@ pub(super) enum Verdict {
 impl Egress {
     /// A packet came.
     pub(super) fn arrived(&mut self, now: Time, frame: &Frame<'_>, place: Place, rtcp: bool) -> Verdict {
-        if let Some(origin) = self.origin(now, frame, place.pick.path()) {
-            origin.ears.arrived(now, place.pick.number, place.pick.sequence);
-        }
+        let origin = self.origin(now, frame, place.pick.path());
+        origin.ears.arrived(now, place.pick.number, place.pick.sequence);
         let key = (frame.origin, place.stream);
         if !self.streams.contains_key(&key) {
             if self.streams.len() >= STREAMS_MAX {
@@ -86,9 +83,7 @@ impl Egress {
 
     /// A probe came.
     pub(super) fn asked(&mut self, now: Time, frame: &Frame<'_>, pick: crate::core::steer::Pick) {
-        if let Some(origin) = self.origin(now, frame, pick.path()) {
-            origin.ears.asked(now, pick.number, pick.sequence);
-        }
+        self.origin(now, frame, pick.path()).ears.asked(now, pick.number, pick.sequence);
     }
 
     /// Sends the reports that are due. False: the box is full, and there may be more.
@@ -129,17 +124,14 @@ impl Egress {
         (self.origins.len(), self.streams.len())
     }
 
-    /// Who sent it, with the way that it came remembered. `None`: there are too many.
-    fn origin(&mut self, now: Time, frame: &Frame<'_>, path: PathId) -> Option<&mut Origin> {
+    /// Who sent it, with the way that it came remembered. There are as many as the roster has workers.
+    fn origin(&mut self, now: Time, frame: &Frame<'_>, path: PathId) -> &mut Origin {
         let end = End { relay: frame.origin, port: frame.origin_port };
-        if self.origins.len() >= ORIGINS_MAX && !self.origins.contains_key(&end) {
-            return None;
-        }
         let new = || Origin { ears: Ears::new(), ways: Vec::with_capacity(WAYS_MAX), heard: now };
         let origin = self.origins.entry(end).or_insert_with(new);
         origin.heard = now;
         origin.came(now, path, frame.hops);
-        Some(origin)
+        origin
     }
 }
 

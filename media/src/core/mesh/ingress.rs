@@ -5,10 +5,11 @@ use super::{
     line::{Here, Line},
     moves::{Move, Moves},
     numbers::Numbers,
-    route::{RouteKey, Routes},
+    route::Routes,
 };
 use crate::core::{
     RelayId, StreamId,
+    relay::{Onward, RouteKey},
     steer::{Moved, Output, PathNumber, Pick, Report},
     tunnel::{Body, Place, Refusal, Refusals, Spread},
 };
@@ -19,19 +20,6 @@ use std::{collections::HashMap, hash::BuildHasherDefault, time::Duration};
 const STREAM_IDLE: Duration = Duration::from_secs(60);
 /// A line without streams, likewise. The far end has forgotten its numbers sooner.
 const LINE_IDLE: Duration = Duration::from_secs(120);
-
-/// What a packet for another relay says beside itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Onward {
-    /// The relay that numbered the stream.
-    pub to: RelayId,
-    /// Its number there.
-    pub stream: StreamId,
-    /// Which way it goes.
-    pub route: RouteKey,
-    /// RTCP, not RTP.
-    pub rtcp: bool,
-}
 
 /// See the module.
 #[derive(Debug)]

@@ -4,10 +4,11 @@ use super::{
     exit::End,
     numbers::Numbers,
     resolve::{key_of, relay_of},
-    route::{RouteKey, Row},
+    route::Row,
 };
 use crate::core::{
     Lane, RelayId,
+    relay::RouteKey,
     steer::{Input, PathId, PathNumber, Reaction, Report, Table as Wishes, Trunk, Way},
     tunnel::{Hops, Table},
 };

@@ -22,14 +22,14 @@ mod numbers;
 mod resolve;
 mod route;
 
-pub use ingress::Onward;
 pub use links::LinkCount;
 pub use moves::Move;
 pub use resolve::relay_of;
-pub use route::{RouteKey, Routes, Row};
+pub use route::{Routes, Row};
 
 use super::{
     Outbox, RelayId, SocketId, StreamId,
+    relay::{Arrival, Onward, Tunnels},
     steer::{self, PathNumber},
     tunnel::{Body, Hops, Opened, Opener, Refusal, Refusals, Sealer, Table, forward},
 };
@@ -40,7 +40,7 @@ use ingress::Ingress;
 use line::Here;
 use moves::Moves;
 use ringway_router::{Region, Time};
-use std::{sync::Arc, time::Duration};
+use std::{ops::Range, sync::Arc, time::Duration};
 
 /// What packets bring about is looked for at the latest after so long.
 const TICK: Duration = Duration::from_millis(5);
@@ -67,17 +67,14 @@ pub struct Mesh {
     tidy_at: Time,
 }
 
-/// A packet for a stream that this relay numbered, the first of its copies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Delivery<'a> {
-    /// The relay that it comes from. Only the one that signaling named may be believed.
-    pub from: RelayId,
-    /// Which stream.
-    pub stream: StreamId,
-    /// RTCP, not RTP.
-    pub rtcp: bool,
-    /// The packet.
-    pub packet: &'a [u8],
+/// A packet that came through a tunnel, the first of its copies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// What the frame said of it. Whether the stream is there, and its origin the one that signaling named, is for the relay
+    /// to check.
+    pub arrival: Arrival,
+    /// Where the packet stands in the datagram, with a little room behind it.
+    pub packet: Range<usize>,
 }
 
 /// What became of packets and frames, since the start.
@@ -184,12 +181,7 @@ impl Mesh {
 
     /// A datagram came to the port of this worker. What is for this relay and was not here before is handed out; the rest
     /// is dealt with, or dropped and counted. Nothing is ever answered that does not open.
-    pub fn receive<'a>(
-        &mut self,
-        now: Time,
-        datagram: &'a mut [u8],
-        outbox: &mut Outbox,
-    ) -> Option<Delivery<'a>> {
+    pub fn receive(&mut self, now: Time, datagram: &mut [u8], outbox: &mut Outbox) -> Option<Delivery> {
         let result = self.opener.open(now, datagram);
         let opened = result.inspect_err(|refusal| self.counts.refused.add(*refusal)).ok()?;
         if !opened.frame.hops.is_last() {
@@ -258,9 +250,14 @@ impl Mesh {
         self.ingress.lines().map(|line| line.trunk.counts())
     }
 
-    /// A frame for us.
-    fn take<'a>(&mut self, now: Time, opened: Opened<'a>) -> Option<Delivery<'a>> {
+    /// A frame for us. What a member of the mesh passes on may name any origin: only those of the roster are remembered.
+    fn take(&mut self, now: Time, opened: Opened<'_>) -> Option<Delivery> {
         let frame = opened.frame;
+        let origin = self.table.relay(frame.origin).and_then(|slot| slot.socket(frame.origin_port));
+        if origin.is_none() {
+            self.counts.refused.add(Refusal::Stranger);
+            return None;
+        }
         match frame.body {
             Body::Rtp(place, packet) | Body::Rtcp(place, packet) => {
                 let rtcp = matches!(frame.body, Body::Rtcp(..));
@@ -273,8 +270,9 @@ impl Mesh {
                     Verdict::Crowded => &mut self.counts.crowded,
                 };
                 *count += 1;
-                let delivery = Delivery { from: frame.origin, stream: place.stream, rtcp, packet };
-                (verdict == Verdict::Deliver).then_some(delivery)
+                let arrival = Arrival { stream: place.stream, origin: frame.origin, rtcp };
+                let packet = opened.place_of_last(packet.len());
+                (verdict == Verdict::Deliver).then_some(Delivery { arrival, packet })
             }
             Body::Probe(pick) => {
                 self.counts.probes += 1;
@@ -301,6 +299,12 @@ impl Mesh {
     /// There may be something to do by then.
     fn wake(&mut self, by: Time) {
         self.due = Some(self.due.map_or(by, |due| due.min(by)));
+    }
+}
+
+impl Tunnels for Mesh {
+    fn send(&mut self, now: Time, frame: Onward, packet: &[u8], outbox: &mut Outbox) -> bool {
+        Self::send(self, now, frame, packet, outbox).is_ok()
     }
 }
 

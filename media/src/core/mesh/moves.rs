@@ -1,7 +1,6 @@
 //! What is told of moves: for the lists of paths of calls, and for the log.
 
-use super::RouteKey;
-use crate::core::{RelayId, steer::Moved, tunnel::Hops};
+use crate::core::{RelayId, relay::RouteKey, steer::Moved, tunnel::Hops};
 use std::collections::VecDeque;
 
 /// Moves that wait to be asked for.

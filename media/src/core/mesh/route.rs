@@ -1,10 +1,7 @@
 //! What the router wishes, by regions.
 
+use crate::core::relay::RouteKey;
 use ringway_router::{Path, Protect, Reaction, Region, Time};
-
-/// Which row of the routes a stream follows. The shell numbers region, class and rules, and keeps the numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RouteKey(pub u32);
 
 /// One table of the router, as far as it speaks of media.
 #[derive(Debug, Clone, PartialEq, Eq)]

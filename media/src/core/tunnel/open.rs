@@ -11,7 +11,7 @@ use super::{
 use crate::core::{Lane, PACKET_MAX, RelayId};
 use aws_lc_rs::aead::{Aad, Nonce};
 use ringway_router::{LANES_MAX, Time};
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 /// See the module. What it keeps is bounded by the roster: a window for each lane of each worker of each relay.
 #[derive(Debug)]
@@ -39,8 +39,18 @@ pub struct Opened<'a> {
     pub lane: Lane,
     /// What it is.
     pub frame: Frame<'a>,
-    /// The same, printed.
+    /// The same, as it came.
     pub(super) body: &'a [u8],
+}
+
+impl Opened<'_> {
+    /// Where the end of the frame stands in the datagram that was opened: its last `length` bytes. Behind it there is room,
+    /// where the seal was.
+    #[must_use]
+    pub fn place_of_last(&self, length: usize) -> Range<usize> {
+        let end = HEADER_BYTES + self.body.len();
+        end.saturating_sub(length)..end
+    }
 }
 
 impl Opener {

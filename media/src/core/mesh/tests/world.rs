@@ -1,8 +1,9 @@
 //! Relays with real keys and real frames, links with measured delays, calls, in virtual time.
 
-use super::super::{Mesh, Onward, RouteKey, Routes, Row};
+use super::super::{Mesh, Routes, Row};
 use crate::core::{
     Outbox, RelayId, SocketId, StreamId,
+    relay::{Onward, RouteKey},
     tunnel::{Keys, Peer},
 };
 use ringway_router::{Path, Protect, Reaction, Region, Time};
@@ -302,12 +303,15 @@ impl World {
     fn arrive(&mut self, to: usize, worker: usize, mut datagram: Vec<u8>) {
         let delivery = self.relays[to].workers[worker].receive(self.now, &mut datagram, &mut self.outbox);
         if let Some(delivery) = delivery {
-            let word = |at: usize| u32::from_be_bytes(delivery.packet[at..at + 4].try_into().unwrap());
+            let (arrival, packet) = (delivery.arrival, &datagram[delivery.packet]);
+            let word = |at: usize| u32::from_be_bytes(packet[at..at + 4].try_into().unwrap());
             let (call, number) = (&mut self.calls[word(0) as usize], word(4) as usize);
             let fits = call.to == to
-                && call.stream == delivery.stream
-                && delivery.packet.len() == 172
-                && delivery.rtcp == (number % 50 == 49)
+                && call.stream == arrival.stream
+                && arrival.origin == self.relays[call.from].keys.own()
+                && packet.len() == 172
+                && packet[8..].iter().all(|byte| *byte == 0x80)
+                && arrival.rtcp == (number % 50 == 49)
                 && call.came[number].is_none();
             if !fits {
                 self.wrong.push(format!("{} of {:?} at {to}/{worker}", number, call.stream));
