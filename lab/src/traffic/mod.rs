@@ -30,8 +30,8 @@ use crate::{
 /// Events on their way from the phones to the ledger; four a call.
 const EVENTS: usize = 1_024;
 
-/// The long calls begin one after the other within this time.
-const LONG_CALLS_BEGIN: Duration = Duration::from_secs(2);
+/// The long calls begin one after the other: many at once would be a flood, and the mesh would throttle it.
+const LONG_CALLS_PAUSE: Duration = Duration::from_millis(50);
 
 /// Region of the caller and Call-ID of each long call.
 type LongCalls = Arc<Mutex<Vec<(String, String)>>>;
@@ -157,8 +157,7 @@ async fn keep_calls(
     seed: u64,
     (ledger, long): (Arc<Ledger>, LongCalls),
 ) {
-    let Some(pause) = LONG_CALLS_BEGIN.checked_div(count.into()) else { return };
-    let mut ticks = interval(pause);
+    let mut ticks = interval(LONG_CALLS_PAUSE);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut rng = fastrand::Rng::with_seed(seed.rotate_left(32));
     for line in lines.iter().cycle().take(count.into()) {
