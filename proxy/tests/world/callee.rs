@@ -150,9 +150,8 @@ impl Callee {
         while let Some((branch, chore)) = self.chores.pop(now) {
             match chore {
                 Chore::Answer(code) => self.respond(now, &branch, code),
-                Chore::HangUp => self.hang_up(now, &branch),
                 Chore::GiveUp if self.rung[&branch].acked => {}
-                Chore::GiveUp => self.hang_up(now, &branch),
+                Chore::HangUp | Chore::GiveUp => self.hang_up(now, &branch),
             }
         }
     }
