@@ -224,7 +224,7 @@ fn metrics() -> String {
     }
     metrics.overload_of(0, 0.5, 1);
     metrics.media_failed("deadline");
-    metrics.media.relay_up.with_label_values(&["http://127.0.0.1:8640"]).set(1);
+    metrics.media_relay("http://127.0.0.1:8640", true);
     metrics.transactions(0).set(1);
     metrics.sip_connection_closed("idle");
     metrics.sip_connections("tcp").inc();

@@ -36,6 +36,7 @@ pub struct Metrics {
     transactions: IntGaugeVec,
     kernel_dropped: IntCounter,
     hand_over_dropped: IntCounter,
+    media: Media,
     connections: IntGaugeVec,
     connections_closed: IntCounterVec,
     /// Epoch of the active route table.
@@ -62,8 +63,6 @@ pub struct Metrics {
     pub link_rtt: GaugeVec,
     /// Loss one way as the router takes it, 0 to 1.
     pub link_loss: GaugeVec,
-    /// The media relays of the region.
-    pub media: Media,
     /// Time from one message to the next view, and other work of the control task, seconds.
     pub control_busy: Histogram,
 }
@@ -125,6 +124,7 @@ impl Metrics {
                 "sip_hand_over_dropped_total",
                 "Datagrams that a worker had no room for",
             )?,
+            media: Media::new(r)?,
             connections: int_gauges(r, "sip_connections_active", "Connections at present", &["transport"])?,
             connections_closed: counters(r, "sip_connections_closed_total", closed, &["reason"])?,
             route_epoch: gauge(r, "route_epoch", "Epoch of the active route table")?,
@@ -139,7 +139,6 @@ impl Metrics {
             link_up: int_gauges(r, "link_up", "1 while the link carries", &["from", "to"])?,
             link_rtt: gauges(r, "link_rtt_seconds", "Median round trip", &["from", "to"])?,
             link_loss: gauges(r, "link_loss_ratio", "Loss one way, as the router takes it", &["from", "to"])?,
-            media: Media::new(r)?,
             control_busy: registered(r, control_times()?)?,
             registry,
         })
@@ -246,6 +245,11 @@ impl Metrics {
     /// A media relay did not carry out an order.
     pub fn media_failed(&self, reason: &str) {
         self.media.failed.with_label_values(&[reason]).inc();
+    }
+
+    /// Whether a media relay answers.
+    pub fn media_relay(&self, name: &str, is_well: bool) {
+        self.media.relay_up.with_label_values(&[name]).set(i64::from(is_well));
     }
 
     /// The kernel dropped datagrams because the socket was full.
@@ -369,6 +373,25 @@ impl Overload {
         self.share.with_label_values(&[worker.as_str()]).set(share);
         let throttled = i64::try_from(throttled).unwrap_or(i64::MAX);
         self.throttled.with_label_values(&[worker.as_str()]).set(throttled);
+    }
+}
+
+/// What becomes of media.
+struct Media {
+    descriptions: IntCounterVec,
+    failed: IntCounterVec,
+    relay_up: IntGaugeVec,
+}
+
+impl Media {
+    fn new(r: &Registry) -> Result<Self, prometheus::Error> {
+        let (descriptions, failed) =
+            ("Session descriptions that passed, or did not", "Orders that a media relay did not carry out");
+        Ok(Self {
+            descriptions: counters(r, "media_descriptions_total", descriptions, &["fate"])?,
+            failed: counters(r, "media_orders_failed_total", failed, &["reason"])?,
+            relay_up: int_gauges(r, "media_relay_up", "1 while the media relay answers", &["relay"])?,
+        })
     }
 }
 

@@ -151,6 +151,17 @@ fn nobody_at_the_edge_speaks_like_a_relay() {
 }
 
 #[test]
+fn nobody_at_the_edge_speaks_like_an_ingress() {
+    let mut world = anchored(Speech::Final);
+    world.look(Oregon, |view| view.media.clear());
+    let forged = "Via: SIP/2.0/UDP 10.1.1.9;branch=z9hG4bKx;rw-token=0123456789abcdef;rw-media=us-west-2";
+    world.place(offer(&world, "c1").with(forged));
+    world.settle();
+    assert_eq!(world.placed("c1").bye, Some(200));
+    assert!(world.relay(Virginia).orders.is_empty(), "only what the Via of the ingress says counts");
+}
+
+#[test]
 fn the_callee_may_make_the_offer() {
     let mut world = anchored(Speech::Final);
     let mut invite = world.invite("c1");

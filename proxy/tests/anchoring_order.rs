@@ -170,6 +170,26 @@ fn a_cancel_of_an_invite_that_waits_at_the_gate_ends_it_there() {
 }
 
 #[test]
+fn at_the_gate_there_is_room_for_so_many() {
+    let mut world = direct(talks());
+    slow(&mut world, Oregon, SLOW);
+    world.place_for(offer(&world, "c1"), Duration::from_secs(9));
+    for n in 0..1_030 {
+        let mut options = Draft::new("OPTIONS", world::NUMBER, "c1", CALLER.edge(1));
+        options.branch = format!("z9hG4bK-flood-{n}");
+        options.cseq = 100 + n;
+        world.send(CALLER.edge(1), Oregon.proxy(), options.text());
+    }
+    world.run_ms(100);
+    assert_eq!(world.codes(Oregon.proxy(), CALLER.edge(1), "OPTIONS"), [503; 6]);
+    world.run_ms(1_000);
+    let answers = world.codes(Oregon.proxy(), CALLER.edge(1), "OPTIONS");
+    assert_eq!(answers.iter().filter(|code| **code == 200).count(), 1_024, "who waited is heard");
+    world.settle();
+    world.assert_media_is_back();
+}
+
+#[test]
 fn calls_that_come_to_nothing_give_all_back() {
     let busy = Manner { speech: Speech::Early, answer: Some((Duration::from_millis(50), 486)), ..talks() };
     let mut world = direct(Manner { ring: Some(Duration::from_millis(10)), ..busy });

@@ -236,7 +236,7 @@ pub fn release(request: &Message, branch: String) -> Release {
     Release { call_id: request.call_id().to_owned(), tags, branch }
 }
 
-/// What a site without a relay does: nothing but to keep edge elements from speaking like relays.
+/// Whether media is anchored here. Where it is not, edge elements are kept from speaking like relays all the same.
 #[must_use]
 pub fn is_on(site: &Site) -> bool {
     site.media.is_some()

@@ -128,7 +128,7 @@ impl Relay {
     }
 
     fn set_well(&self, control: &Handle, well: bool) {
-        control.metrics().media.relay_up.with_label_values(&[self.name()]).set(i64::from(well));
+        control.metrics().media_relay(self.name(), well);
         if self.well.swap(well, Ordering::Relaxed) == well {
             return;
         }
