@@ -1,17 +1,22 @@
 //! What Prometheus sees of the proxy. Everything is named `ringway_…`; why something was dropped or refused is a label.
 
-use crate::core::{
-    output::{Dropped, HopEvent, HopSign, Note},
-    overload::News,
-};
-use crate::options::Sounding;
-use prometheus::{
-    GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry, core::Collector, proto::MetricFamily,
-};
+mod hops;
+mod media;
+mod overload;
+mod register;
 
-/// Buckets for the first answer of a hop, seconds: from a link within a region to Timer A's third copy.
-const ANSWER_BUCKETS: [f64; 12] = [0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.12, 0.16, 0.24, 0.5, 1.0, 2.0];
+use crate::{
+    core::output::{Dropped, Note},
+    options::Sounding,
+};
+use hops::Hops;
+use media::Media;
+use overload::Overload;
+use prometheus::{
+    GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    Registry, core::Collector as _, proto::MetricFamily,
+};
+use register::{ANSWER_BUCKETS, counter, counters, gauge, gauges, int_gauges, registered};
 
 /// All metrics of one proxy.
 pub struct Metrics {
@@ -269,137 +274,6 @@ impl Metrics {
     }
 }
 
-/// What SIP shows of the links from here.
-struct Hops {
-    requests: IntCounterVec,
-    retransmissions: IntCounterVec,
-    timeouts: IntCounterVec,
-    unavailable: IntCounterVec,
-    answer: HistogramVec,
-}
-
-impl Hops {
-    fn new(r: &Registry) -> Result<Self, prometheus::Error> {
-        Ok(Self {
-            requests: counters(r, "hop_requests_total", "INVITEs sent to the region", &["to"])?,
-            retransmissions: counters(r, "hop_retransmissions_total", "INVITEs sent again", &["to"])?,
-            timeouts: counters(r, "hop_timeouts_total", "INVITEs to a silent next proxy", &["to"])?,
-            unavailable: counters(r, "hop_unavailable_total", "INVITEs refused with 503", &["to"])?,
-            answer: registered(r, first_answers()?)?,
-        })
-    }
-
-    fn note(&self, event: &HopEvent) {
-        let to = [event.to.as_str()];
-        match event.what {
-            HopSign::Request => self.requests.with_label_values(&to).inc(),
-            HopSign::Retransmission => self.retransmissions.with_label_values(&to).inc(),
-            HopSign::Timeout => self.timeouts.with_label_values(&to).inc(),
-            HopSign::Unavailable => self.unavailable.with_label_values(&to).inc(),
-            HopSign::Answer(delay) => self.answer.with_label_values(&to).observe(delay.as_secs_f64()),
-        }
-    }
-}
-
-/// What media relays do for this proxy.
-pub struct Media {
-    descriptions: IntCounterVec,
-    failed: IntCounterVec,
-    /// 1: the relay answers; 0: it does not.
-    pub relay_up: IntGaugeVec,
-}
-
-impl Media {
-    fn new(r: &Registry) -> Result<Self, prometheus::Error> {
-        Ok(Self {
-            descriptions: counters(
-                r,
-                "media_descriptions_total",
-                "Session descriptions that passed, or did not",
-                &["fate"],
-            )?,
-            failed: counters(
-                r,
-                "media_orders_failed_total",
-                "Orders that a media relay did not carry out",
-                &["reason"],
-            )?,
-            relay_up: int_gauges(r, "media_relay_up", "1 while the media relay answers", &["relay"])?,
-        })
-    }
-}
-
-/// What overload does.
-struct Overload {
-    shed: IntCounterVec,
-    ignored: IntCounterVec,
-    share: GaugeVec,
-    throttled: IntGaugeVec,
-}
-
-impl Overload {
-    fn new(r: &Registry) -> Result<Self, prometheus::Error> {
-        let shed = "Requests held back from a hop that is overloaded, or refused because this node is";
-        let ignored = "Orders of other hops to hold back that were ignored";
-        Ok(Self {
-            shed: counters(r, "sip_overload_shed_total", shed, &["reason"])?,
-            ignored: counters(r, "sip_overload_ignored_total", ignored, &["reason"])?,
-            share: gauges(
-                r,
-                "sip_overload_share_ratio",
-                "Share of new requests that this node refuses",
-                &["worker"],
-            )?,
-            throttled: int_gauges(
-                r,
-                "sip_overload_throttled",
-                "Hops that get less than there is for them",
-                &["worker"],
-            )?,
-        })
-    }
-
-    fn note(&self, news: News) {
-        match news {
-            News::Shed(why) => self.shed.with_label_values(&[why.label()]).inc(),
-            News::Refused => self.shed.with_label_values(&["own"]).inc(),
-            News::Ignored(reason) => self.ignored.with_label_values(&[reason]).inc(),
-            News::Began(..) | News::Ceased(_) => {}
-        }
-    }
-
-    fn set(&self, worker: usize, share: f64, throttled: usize) {
-        let worker = worker.to_string();
-        self.share.with_label_values(&[worker.as_str()]).set(share);
-        let throttled = i64::try_from(throttled).unwrap_or(i64::MAX);
-        self.throttled.with_label_values(&[worker.as_str()]).set(throttled);
-    }
-}
-
-/// What becomes of media.
-struct Media {
-    descriptions: IntCounterVec,
-    failed: IntCounterVec,
-    relay_up: IntGaugeVec,
-}
-
-impl Media {
-    fn new(r: &Registry) -> Result<Self, prometheus::Error> {
-        let (descriptions, failed) =
-            ("Session descriptions that passed, or did not", "Orders that a media relay did not carry out");
-        Ok(Self {
-            descriptions: counters(r, "media_descriptions_total", descriptions, &["fate"])?,
-            failed: counters(r, "media_orders_failed_total", failed, &["reason"])?,
-            relay_up: int_gauges(r, "media_relay_up", "1 while the media relay answers", &["relay"])?,
-        })
-    }
-}
-
-fn first_answers() -> Result<HistogramVec, prometheus::Error> {
-    let name = HistogramOpts::new("hop_first_answer_seconds", "First answer to an INVITE (Karn's rule)");
-    HistogramVec::new(name.buckets(ANSWER_BUCKETS.to_vec()), &["to"])
-}
-
 fn options_answers() -> Result<HistogramVec, prometheus::Error> {
     let name = HistogramOpts::new("options_answer_seconds", "Answer to an OPTIONS from end to end");
     HistogramVec::new(name.buckets(ANSWER_BUCKETS.to_vec()), &["to"])
@@ -408,47 +282,4 @@ fn options_answers() -> Result<HistogramVec, prometheus::Error> {
 fn control_times() -> Result<Histogram, prometheus::Error> {
     let name = HistogramOpts::new("control_busy_seconds", "Time the control task takes for one event");
     Histogram::with_opts(name.buckets(vec![0.000_01, 0.000_1, 0.001, 0.01, 0.1]))
-}
-
-fn registered<C: Collector + Clone + 'static>(
-    registry: &Registry,
-    metric: C,
-) -> Result<C, prometheus::Error> {
-    registry.register(Box::new(metric.clone()))?;
-    Ok(metric)
-}
-
-fn counter(registry: &Registry, name: &str, help: &str) -> Result<IntCounter, prometheus::Error> {
-    registered(registry, IntCounter::new(name, help)?)
-}
-
-fn counters(
-    registry: &Registry,
-    name: &str,
-    help: &str,
-    labels: &[&str],
-) -> Result<IntCounterVec, prometheus::Error> {
-    registered(registry, IntCounterVec::new(Opts::new(name, help), labels)?)
-}
-
-fn gauge(registry: &Registry, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {
-    registered(registry, IntGauge::new(name, help)?)
-}
-
-fn gauges(
-    registry: &Registry,
-    name: &str,
-    help: &str,
-    labels: &[&str],
-) -> Result<GaugeVec, prometheus::Error> {
-    registered(registry, GaugeVec::new(Opts::new(name, help), labels)?)
-}
-
-fn int_gauges(
-    registry: &Registry,
-    name: &str,
-    help: &str,
-    labels: &[&str],
-) -> Result<IntGaugeVec, prometheus::Error> {
-    registered(registry, IntGaugeVec::new(Opts::new(name, help), labels)?)
 }
