@@ -1,6 +1,6 @@
 //! A call: its parties, and who has which leg. Small and cold; the packet path sees legs only.
 
-use super::{PARTIES_MAX, Side};
+use super::{PARTIES_MAX, Side, leg::Curbs};
 use ringway_router::Time;
 use std::sync::Arc;
 
@@ -17,6 +17,8 @@ pub(super) struct Call {
     /// When it is looked at next.
     pub(super) due: Time,
     pub(super) parties: Vec<Party>,
+    /// What of everybody is held back, of those who come later, too.
+    pub(super) curbs: Curbs,
 }
 
 /// Somebody in a call ("monologue" in rtpengine's words).
@@ -29,6 +31,8 @@ pub(super) struct Party {
     pub(super) side: Side,
     /// Those who answered the same branch before: it was forked behind our back, and the last one to answer has the ports.
     pub(super) outdone: Vec<Arc<str>>,
+    /// What of it is held back, in all its sections.
+    pub(super) curbs: Curbs,
     /// By section; `None`: it was never opened.
     pub(super) legs: Vec<Option<u32>>,
 }
@@ -60,7 +64,14 @@ impl Call {
 
 impl Party {
     pub(super) fn new(tag: &str, branch: &str, side: Side) -> Self {
-        Self { tag: tag.into(), branch: branch.into(), side, outdone: Vec::new(), legs: Vec::new() }
+        Self {
+            tag: tag.into(),
+            branch: branch.into(),
+            side,
+            outdone: Vec::new(),
+            curbs: Curbs::default(),
+            legs: Vec::new(),
+        }
     }
 
     pub(super) fn leg(&self, section: usize) -> Option<u32> {

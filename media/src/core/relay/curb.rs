@@ -4,17 +4,22 @@ use super::{Curb, Refusal, Relay, Switch, Whom, leg::Curbs};
 
 impl Relay {
     pub(super) fn curb(&mut self, whom: Whom<'_>, curb: Curb, switch: Switch) -> Result<(), Refusal> {
-        let call =
-            self.ids.get(whom.call_id).and_then(|call| self.calls.find(*call)).ok_or(Refusal::NoCall)?;
+        let on = switch == Switch::On;
+        let number = *self.ids.get(whom.call_id).ok_or(Refusal::NoCall)?;
+        let call = self.calls.find_mut(number).ok_or(Refusal::NoCall)?;
         let parties = if whom.from_tag.is_empty() {
-            &call.parties[..]
+            call.curbs.turn(curb, on);
+            &mut call.parties[..]
         } else {
             let party = call.by_tag(whom.from_tag).ok_or(Refusal::NoParty)?;
-            &call.parties[party..=party]
+            &mut call.parties[party..=party]
         };
-        for leg in parties.iter().flat_map(|party| party.legs.iter().flatten()) {
-            if let Some(leg) = self.legs.find_mut(*leg) {
-                leg.curbs.turn(curb, switch == Switch::On);
+        for party in parties {
+            party.curbs.turn(curb, on);
+            for leg in party.legs.iter().flatten() {
+                if let Some(leg) = self.legs.find_mut(*leg) {
+                    leg.curbs = party.curbs;
+                }
             }
         }
         Ok(())

@@ -3,7 +3,7 @@
 use super::{
     Binder, Description, Local, Muxing, NAME_BYTES_MAX, Refusal, Relay, Remote, SECTIONS_MAX, Section, Side,
     call::{Call, Party},
-    leg::{Hearing, Mux, Way},
+    leg::{Curbs, Hearing, Mux, Way},
     open::{Ends, Fresh},
     ports::family_of,
 };
@@ -90,6 +90,7 @@ impl Relay {
             answered: false,
             due: now,
             parties: Vec::new(),
+            curbs: Curbs::default(),
         });
         self.ids.insert(id, number);
         Ok((number, true))
@@ -122,7 +123,12 @@ impl Relay {
         }
         // From here on nothing can fail.
         for Fresh { party, section, leg } in fresh {
-            let before = self.calls.find_mut(number).and_then(|call| call.parties[party].place(section, leg));
+            let Some(call) = self.calls.find_mut(number) else { continue };
+            let party = &mut call.parties[party];
+            if let Some(leg) = self.legs.find_mut(leg) {
+                leg.curbs = party.curbs;
+            }
+            let before = party.place(section, leg);
             if let Some(before) = before {
                 self.close(now, before, true);
             }
@@ -281,7 +287,7 @@ fn added(call: &mut Call, party: Party) -> Result<usize, Refusal> {
     if !call.has_room() {
         return Err(Refusal::Parties);
     }
-    call.parties.push(party);
+    call.parties.push(Party { curbs: call.curbs, ..party });
     Ok(call.parties.len() - 1)
 }
 

@@ -1,7 +1,8 @@
 //! Orders: repeated, forked, with several media.
 
-use super::super::{Answered, Description, Local, Order, Reason, Remote, Section, Settings};
+use super::super::{Answered, Curb, Description, Local, Order, Reason, Remote, Section, Settings, Switch};
 use super::world::*;
+use std::net::SocketAddr;
 
 fn branch<'a>(name: &'a str, sections: &'a [Section<'a>]) -> Description<'a> {
     Description { branch: name, ..offer(sections) }
@@ -133,7 +134,7 @@ fn the_one_who_is_called_may_be_the_first_to_name_itself_in_an_offer() {
 fn each_medium_has_its_own_legs_and_one_that_is_refused_has_none() {
     let mut world = World::new();
     let off = Section { remote: Remote::Off, ..section(phone(1)) };
-    let video = |host: u8| section(std::net::SocketAddr::new(phone(host).ip(), 6_000));
+    let video = |host: u8| section(SocketAddr::new(phone(host).ip(), 6_000));
     let b = world.offer(offer(&[section(phone(1)), off, video(1)])).unwrap();
     assert_eq!(b[1], Local::Off);
     assert_eq!(world.relay.present(world.now).legs, 4);
@@ -169,4 +170,49 @@ fn a_report_says_what_a_relay_knows() {
     assert_eq!(world.relay.call_ids().collect::<Vec<_>>(), ["call"]);
     let asked = world.handle(Order::Query { call_id: "other" });
     assert!(!matches!(asked, Ok(Answered::Report(_))));
+}
+
+/// Of the whole call and of one party, whatever comes after the order: another leg, another medium, another branch.
+#[test]
+fn what_is_held_back_stays_so_when_legs_are_opened_later() {
+    for whom in ["", "a"] {
+        let mut world = World::new();
+        let (a, b) = world.call();
+        world.curb(whom, Curb::Media, Switch::On);
+        assert_eq!(world.send(phone(1), a, &rtp(7, 1)), Err(Reason::Curbed));
+        // A medium more.
+        let video = |host: u8| section(SocketAddr::new(phone(host).ip(), 6_000));
+        world.offer(answer(&[section(phone(1)), video(1)])).unwrap();
+        let locals = world.answer(answer(&[section(phone(2)), video(2)])).unwrap();
+        let from = SocketAddr::new(phone(1).ip(), 6_000);
+        assert_eq!(world.send(from, port(locals[1]), &rtp(9, 1)), Err(Reason::Curbed), "{whom:?}");
+        // The other one, on another branch.
+        let sections = [section(phone(1))];
+        let c = port(world.offer(branch("z2", &sections)).unwrap()[0]);
+        let sections = [section(phone(3))];
+        world.answer(Description { branch: "z2", to_tag: "c", ..answer(&sections) }).unwrap();
+        let sent = world.send(phone(3), c, &rtp(8, 1)).map(|sent| sent.to);
+        assert_eq!(sent, if whom.is_empty() { Err(Reason::Curbed) } else { Ok(phone(1)) }, "{whom:?}");
+        assert_ne!(b, c);
+        world.curb(whom, Curb::Media, Switch::Off);
+        assert_eq!(world.send(phone(1), a, &rtp(7, 2)).map(|sent| sent.to), Ok(phone(3)));
+        assert!(world.send(phone(3), c, &rtp(8, 2)).is_ok());
+    }
+}
+
+/// With an address of the other family a party gets other ports. What it may not send, it still may not.
+#[test]
+fn what_is_held_back_stays_so_at_another_port() {
+    let mut world = World::new();
+    let (a, _) = world.call();
+    world.curb("a", Curb::Media, Switch::On);
+    let six: SocketAddr = "[2001:db8::1]:4000".parse().unwrap();
+    let sections = [section(six)];
+    world.offer(Description { to_tag: "b", ..offer(&sections) }).unwrap();
+    let sections = [section(phone(2))];
+    let anew = port(world.answer(answer(&sections)).unwrap()[0]);
+    assert_ne!(anew, a);
+    assert_eq!(world.send(six, anew, &rtp(7, 1)), Err(Reason::Curbed));
+    world.curb("", Curb::Media, Switch::Off);
+    assert_eq!(world.send(six, anew, &rtp(7, 2)).map(|sent| sent.to), Ok(phone(2)));
 }
