@@ -19,12 +19,12 @@ struct World {
 }
 
 impl World {
-    async fn start(host: u8, more: &str) -> Self {
+    async fn start(host: u8, more: &str, ports: &str) -> Self {
         let [.., high, low] = process::id().to_be_bytes();
         // Nobody else uses 127.240/12.
         let ip = Ipv4Addr::new(127, 240 + host, high, low.max(1));
         let text = format!(
-            "ng_listen = \"{ip}:2223\"\nworkers = 2\n{more}\n[[interface]]\nname = \"edge\"\nlisten = \"{ip}\"\n"
+            "ng_listen = \"{ip}:2223\"\nworkers = 2\n{more}\n[[interface]]\nname = \"edge\"\nlisten = \"{ip}\"\n{ports}\n"
         );
         let config: config::Relay = toml::from_str(&text).expect("it is well formed");
         let life = Life::default();
@@ -70,6 +70,19 @@ impl World {
             .await
     }
 
+    /// Calls until none fits any more, `calls` at the most; those that were taken.
+    async fn fill(&mut self, phone: &UdpSocket, calls: usize) -> Vec<String> {
+        let mut taken = Vec::new();
+        for call in (0..calls).map(|call| format!("call-{call}")) {
+            let reply = self.offer(&call, phone).await;
+            match reply["result"].as_str() {
+                Some("ok") => taken.push(call),
+                _ => assert_eq!(reply["error-reason"], "Parallel session limit reached", "{reply}"),
+            }
+        }
+        taken
+    }
+
     async fn answer(&mut self, call: &str, phone: &UdpSocket) -> Value {
         let sdp = sdp(phone);
         self.ask(json!({"command": "answer", "call-id": call, "from-tag": "a", "to-tag": "b", "sdp": sdp}))
@@ -108,7 +121,7 @@ async fn hears(phone: &UdpSocket) -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_phones_talk_and_nobody_else_does() {
-    let mut world = World::start(0, "").await;
+    let mut world = World::start(0, "", "").await;
     let (anna, bert, stranger) = (world.phone().await, world.phone().await, world.phone().await);
     let offered = world.offer("call-1", &anna).await;
     let text = offered["sdp"].as_str().expect("a description");
@@ -119,7 +132,9 @@ async fn two_phones_talk_and_nobody_else_does() {
     // The same again is the same, whatever its cookie.
     assert_eq!(world.offer("call-1", &anna).await, offered);
     let for_bert = port(&offered);
-    let for_anna = port(&world.answer("call-1", &bert).await);
+    let answered = world.answer("call-1", &bert).await;
+    let for_anna = port(&answered);
+    assert_eq!(world.answer("call-1", &bert).await, answered, "the same again");
     let before: Vec<u16> = vec![for_anna, for_bert];
     assert!(before.iter().all(|port| port % 2 == 0) && for_anna != for_bert, "{before:?}");
 
@@ -134,15 +149,29 @@ async fn two_phones_talk_and_nobody_else_does() {
     anna.send_to(&rtp(51), (world.ip, for_anna)).await.expect("sent");
     assert_eq!(hears(&bert).await, rtp(51));
 
+    // What a controller orders to be held back is, and no longer than it says.
+    for (command, passes, first) in [("block media", false, 52), ("unblock media", true, 54)] {
+        let order = json!({"command": command, "call-id": "call-1", "from-tag": "a"});
+        assert_eq!(world.ask(order).await["result"], "ok");
+        anna.send_to(&rtp(first), (world.ip, for_anna)).await.expect("sent");
+        anna.send_to(&rtp(first + 1), (world.ip, for_anna)).await.expect("sent");
+        bert.send_to(&rtp(first + 10), (world.ip, for_bert)).await.expect("sent");
+        assert_eq!(hears(&anna).await, rtp(first + 10), "the other way is open");
+        if passes {
+            assert_eq!((hears(&bert).await, hears(&bert).await), (rtp(first), rtp(first + 1)));
+        }
+    }
+
     let query = world.ask(json!({"command": "query", "call-id": "call-1"})).await;
-    assert_eq!(query["totals"]["RTP"]["packets"], 101, "{query}");
+    assert_eq!(query["tags"]["a"]["in dialogue with"], "b", "{query}");
+    assert_eq!(query["totals"]["RTP"]["packets"], 107, "{query}");
     assert!(query["totals"]["RTP"]["errors"].as_u64() >= Some(1), "{query}");
     let listed = world.ask(json!({"command": "list"})).await;
     assert_eq!(listed["calls"], json!(["call-1"]));
     let over = world.ask(json!({"command": "delete", "call-id": "call-1", "from-tag": "a"})).await;
     assert_eq!(
         (over["result"].as_str(), &over["totals"]["RTP"]["packets"]),
-        (Some("ok"), &json!(101)),
+        (Some("ok"), &json!(107)),
         "{over}"
     );
     assert_eq!(world.ask(json!({"command": "list"})).await["calls"], json!([]));
@@ -152,8 +181,7 @@ async fn two_phones_talk_and_nobody_else_does() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_done_is_refused_with_a_reason_and_leaves_nothing() {
-    // Four pairs a worker.
-    let mut world = World::start(1, "").await;
+    let mut world = World::start(1, "", "").await;
     let anna = world.phone().await;
     for (order, reason) in [
         (json!({"command": "offer", "call-id": "x", "from-tag": "a"}), "No SDP body"),
@@ -177,26 +205,46 @@ async fn what_cannot_be_done_is_refused_with_a_reason_and_leaves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ports_run_out_with_a_word_and_a_drained_relay_ends_with_its_last_call() {
-    let more = "calls_max = 4";
-    let mut world = World::start(2, more).await;
+async fn ports_run_out_with_a_word_and_come_back() {
+    // Two workers, two calls each: a call takes a pair for each of its phones.
+    let mut world = World::start(2, "", "port_min = 20000\nport_max = 20015").await;
     let anna = world.phone().await;
-    let mut taken = 0;
-    for call in 0..20 {
-        let reply = world.offer(&format!("call-{call}"), &anna).await;
-        match reply["result"].as_str() {
-            Some("ok") => taken += 1,
-            Some("error") => assert_eq!(reply["error-reason"], "Parallel session limit reached", "{reply}"),
-            other => panic!("{other:?}: {reply}"),
-        }
+    let taken = world.fill(&anna, 20).await;
+    assert_eq!(taken.len(), 4);
+    for call in &taken {
+        world.ask(json!({"command": "delete", "call-id": call, "from-tag": "a"})).await;
     }
-    assert_eq!(taken, 4, "two workers with two calls each");
+    assert_eq!(world.fill(&anna, 4).await.len(), 0, "ports rest before they serve again");
+    let again = async {
+        while world.fill(&anna, 20).await.len() < 4 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    timeout(LIMIT, again).await.expect("the ports come back");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drained_relay_ends_with_its_last_call() {
+    let mut world = World::start(3, "calls_max = 4", "").await;
+    let (anna, bert) = (world.phone().await, world.phone().await);
+    let taken = world.fill(&anna, 20).await;
+    assert_eq!(taken.len(), 4, "two workers with two calls each");
     world.life.advance();
-    let refused = async { while world.offer("late", &anna).await["result"] != "error" {} };
+    world.ask(json!({"command": "delete", "call-id": taken[0], "from-tag": "a"})).await;
+    let refused = async {
+        loop {
+            let late = world.offer("late", &anna).await;
+            if late["result"] == "error" {
+                return;
+            }
+            world.ask(json!({"command": "delete", "call-id": "late", "from-tag": "a"})).await;
+        }
+    };
     timeout(LIMIT, refused).await.expect("it drains");
-    let calls = world.ask(json!({"command": "list"})).await["calls"].clone();
-    for call in calls.as_array().expect("a list") {
+    for call in &taken[1..] {
         assert!(!world.relay.is_finished(), "calls go on");
+        assert_eq!(world.offer(call, &anna).await["result"], "ok", "an offer that comes again");
+        port(&world.answer(call, &bert).await);
         world.ask(json!({"command": "delete", "call-id": call, "from-tag": "a"})).await;
     }
     let ended = timeout(LIMIT, world.relay).await.expect("it ends with the last call");

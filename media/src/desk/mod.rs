@@ -10,7 +10,7 @@ use crate::{
     core::relay::{Answered, Curb, Order, Refusal, Switch, Whom},
     ng::{Call, Command, Delete, Gate, Gated, Party, Proposal, Refusal as Unfit, Reply, Sdp, Statistics},
     path::Path,
-    worker::Handle,
+    worker::{self, Handle, Turn},
 };
 use describe::Draft;
 use ringway_sip::sdp;
@@ -46,6 +46,22 @@ impl About {
             Self::Delete => Order::Delete(whom),
             Self::Query => Order::Query { call_id: whom.call_id },
             Self::Curb(curb, switch) => Order::Curb(whom, curb, switch),
+        }
+    }
+}
+
+/// Why an order was not carried out.
+enum Undone {
+    Refused(Refusal),
+    Worker(worker::Refusal),
+}
+
+impl From<Undone> for Reply {
+    fn from(undone: Undone) -> Self {
+        match undone {
+            Undone::Refused(Refusal::NoCall) => Reply::unknown_call(),
+            Undone::Refused(refusal) => Reply::Refused(refusal.to_string()),
+            Undone::Worker(refusal) => Reply::Refused(refusal.to_string()),
         }
     }
 }
@@ -95,10 +111,6 @@ impl Desk {
     }
 
     async fn propose(&self, proposal: Proposal, offer: bool, load_limit: bool) -> Reply {
-        // A first offer has no to-tag. Its controller asks the next relay.
-        if offer && proposal.call.to_tag.is_empty() && self.draining.load(Ordering::Relaxed) {
-            return Reply::full(load_limit);
-        }
         let description = match sdp::Description::parse(proposal.sdp, &sdp::Limits::default()) {
             Ok(description) => description,
             Err(error) => return Reply::Refused(format!("SDP: {error}")),
@@ -107,23 +119,28 @@ impl Desk {
             Ok(draft) => Arc::new(draft),
             Err(refusal) => return refusal.into(),
         };
+        let drains = offer && self.draining.load(Ordering::Relaxed);
         let of_worker = Arc::clone(&draft);
-        let worker = self.worker(&draft.call.call_id);
-        let asked = worker.ask(move |path, turn| {
+        let answered = self.ask(&draft.call.call_id, move |path, turn| {
+            let call_id = &of_worker.call.call_id;
+            if drains && path.order(Order::Query { call_id }, turn) == Err(Refusal::NoCall) {
+                // Its controller asks the next relay.
+                return Err(Refusal::Calls);
+            }
             of_worker.with(|description| {
                 let order = if offer { Order::Offer(description) } else { Order::Answer(description) };
                 path.order(order, turn)
             })
         });
-        match asked.await {
-            Ok(Ok(Answered::Media(locals))) => {
+        match answered.await {
+            Ok(Answered::Media(locals)) => {
                 Reply::Sdp(Sdp(draft.write(&description, &locals, &self.settings).to_vec()))
             }
-            Ok(Ok(_)) => unreachable!("an offer or answer is answered by media"),
-            Ok(Err(Refusal::Calls | Refusal::NoPorts { .. } | Refusal::NoStreams)) => Reply::full(load_limit),
-            Ok(Err(Refusal::NoCall)) => Reply::unknown_call(),
-            Ok(Err(refusal)) => Reply::Refused(refusal.to_string()),
-            Err(refusal) => Reply::Refused(refusal.to_string()),
+            Ok(_) => unreachable!("an offer or answer is answered by media"),
+            Err(Undone::Refused(Refusal::Calls | Refusal::NoPorts { .. } | Refusal::NoStreams)) => {
+                Reply::full(load_limit)
+            }
+            Err(undone) => undone.into(),
         }
     }
 
@@ -131,8 +148,8 @@ impl Desk {
         match self.about(call, About::Delete).await {
             Ok(Answered::Over(report)) => Reply::Report(report::of(&report)),
             Ok(_) => unreachable!("a delete is answered by a report"),
-            Err(Reply::Refused(why)) if why == Refusal::NoCall.to_string() => Reply::nothing_deleted(fatal),
-            Err(reply) => reply,
+            Err(Undone::Refused(Refusal::NoCall | Refusal::NoParty)) => Reply::nothing_deleted(fatal),
+            Err(undone) => undone.into(),
         }
     }
 
@@ -141,8 +158,7 @@ impl Desk {
         match self.about(call, About::Query).await {
             Ok(Answered::Report(report)) => Reply::Report(report::of(&report)),
             Ok(_) => unreachable!("a query is answered by a report"),
-            Err(Reply::Refused(why)) if why == Refusal::NoCall.to_string() => Reply::unknown_call(),
-            Err(reply) => reply,
+            Err(undone) => undone.into(),
         }
     }
 
@@ -160,12 +176,13 @@ impl Desk {
                 return Unfit::Unsupported("a party by label or address").into();
             }
         };
-        let call = Call { from_tag, to_tag: String::new(), ..gate.call };
-        let switch = if gate.closed { Switch::On } else { Switch::Off };
-        match self.about(call, About::Curb(curb, switch)).await {
-            Ok(_) => Reply::done(),
-            Err(reply) => reply,
+        // The relay holds back what a party sends, to whomever.
+        if gate.to != Party::Everybody {
+            return Unfit::Unsupported("to-tag").into();
         }
+        let switch = if gate.closed { Switch::On } else { Switch::Off };
+        let call = Call { from_tag, to_tag: String::new(), ..gate.call };
+        self.about(call, About::Curb(curb, switch)).await.map_or_else(Reply::from, |_| Reply::done())
     }
 
     async fn list(&self, limit: usize) -> Reply {
@@ -193,16 +210,23 @@ impl Desk {
     }
 
     /// An order about a call that is there.
-    async fn about(&self, call: Call, about: About) -> Result<Answered, Reply> {
-        let worker = self.worker(&call.call_id);
-        let asked = worker.ask(move |path, turn| {
+    async fn about(&self, call: Call, about: About) -> Result<Answered, Undone> {
+        let call_id = call.call_id.clone();
+        let job = move |path: &mut Path, turn: &mut Turn<'_>| {
             let Call { call_id, from_tag, to_tag, branch } = &call;
             path.order(about.order(Whom { call_id, from_tag, to_tag, branch }), turn)
-        });
-        match asked.await {
-            Ok(answered) => answered.map_err(|refusal| Reply::Refused(refusal.to_string())),
-            Err(refusal) => Err(Reply::Refused(refusal.to_string())),
-        }
+        };
+        self.ask(&call_id, job).await
+    }
+
+    /// Has the worker whose call it is do a job.
+    async fn ask(
+        &self,
+        call_id: &str,
+        job: impl FnOnce(&mut Path, &mut Turn<'_>) -> Result<Answered, Refusal> + Send + 'static,
+    ) -> Result<Answered, Undone> {
+        let done = self.worker(call_id).ask(job).await.map_err(Undone::Worker)?;
+        done.map_err(Undone::Refused)
     }
 
     fn worker(&self, call_id: &str) -> &Handle<Path> {

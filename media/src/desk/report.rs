@@ -1,21 +1,21 @@
-//! What the relay counted, in the shape of rtpengine's reports.
+//! What the relay counted, in the shape of rtpengine's reports. Words of descriptions (kind, protocol, codec) are left out:
+//! the relay does not keep them.
 
 use crate::{
     core::relay::{CallReport, StreamReport},
     ng::{self, MediaReport, Member, Quality, Report, Sample},
 };
-use ringway_router::Time;
 use std::time::Duration;
 
-/// The report of one call. What the relay does not keep, times of parties and words of descriptions, is left out.
+/// The report of one call.
 pub(super) fn of(call: &CallReport) -> Report {
     let mut members: Vec<Member> = Vec::new();
     for stream in &call.streams {
-        let place = members.iter().position(|member| *member.tag == *stream.tag);
-        let place = place.unwrap_or_else(|| {
+        let same = |member: &Member| *member.tag == *stream.tag && *member.branch == *stream.branch;
+        let place = members.iter().position(same).unwrap_or_else(|| {
             members.push(Member {
                 tag: stream.tag.to_string(),
-                branch: String::new(),
+                branch: stream.branch.to_string(),
                 label: String::new(),
                 created: call.created,
                 peers: Vec::new(),
@@ -23,39 +23,41 @@ pub(super) fn of(call: &CallReport) -> Report {
             });
             members.len() - 1
         });
-        members[place].media.push(media(stream, call.created));
+        let member = &mut members[place];
+        let peer = stream.peer.iter().map(ToString::to_string);
+        member.peers.extend(peer.filter(|peer| !member.peers.contains(peer)).collect::<Vec<_>>());
+        member.media.push(media(stream, call));
     }
-    let tags: Vec<String> = members.iter().map(|member| member.tag.clone()).collect();
-    for member in &mut members {
-        member.peers = tags.iter().filter(|tag| **tag != member.tag && !tag.is_empty()).cloned().collect();
-    }
-    Report { created: call.created, last_signal: call.created, members }
+    Report { created: call.created, last_signal: call.signaled, members }
 }
 
-fn media(stream: &StreamReport, at: Time) -> MediaReport {
+fn media(stream: &StreamReport, call: &CallReport) -> MediaReport {
     let summary = &stream.summary;
     let quality = stream.mos.map(|mos| {
         let rtt = stream.round_trip.unwrap_or_default();
         let jitter = Duration::from_secs_f64(summary.jitter_ms.max(0.0) / 1_000.0);
+        // One account over all of its time: it is its own worst and best.
+        let at = stream.last.unwrap_or(call.created);
         let sample = Sample { mos, rtt, jitter, loss: summary.loss(), at };
         Quality { lost: summary.lost, average: sample, samples: 1, lowest: sample, highest: sample }
     });
+    let sends = stream.last.is_some();
     MediaReport {
-        kind: "audio".to_owned(),
-        protocol: "RTP/AVP".to_owned(),
+        kind: String::new(),
+        protocol: String::new(),
         codec: String::new(),
-        sends: true,
-        receives: true,
-        muxed: false,
+        sends,
+        receives: stream.remote.is_some(),
+        muxed: stream.muxed,
         streams: vec![ng::StreamReport {
             rtcp: false,
             local: stream.local,
             endpoint: stream.remote,
             advertised: stream.remote,
-            confirmed: summary.packets > 0,
+            confirmed: sends,
             suite: None,
-            last_packet: None,
-            ssrc: (summary.packets > 0).then_some(summary.ssrc),
+            last_packet: stream.last,
+            ssrc: sends.then_some(summary.ssrc),
             packets: summary.packets,
             bytes: summary.bytes,
             errors: stream.dropped,

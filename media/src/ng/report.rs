@@ -37,13 +37,13 @@ pub struct Member {
 /// What a party sends on one `m=` line.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MediaReport {
-    /// `audio`, for example.
+    /// `audio`, for example; empty while unknown.
     pub kind: String,
-    /// `RTP/AVP`, for example.
+    /// `RTP/AVP`, for example; empty while unknown.
     pub protocol: String,
     /// `PCMU/8000`, for example; empty while unknown.
     pub codec: String,
-    /// Whether it may send, by its description.
+    /// Whether it sends.
     pub sends: bool,
     /// Whether it listens.
     pub receives: bool,
@@ -182,12 +182,10 @@ impl MediaReport {
             ("SDES", secure),
         ];
         let streams = self.streams.iter().map(|stream| Value::Dictionary(stream.dictionary(created)));
-        let mut media = Dictionary::new()
-            .with("index", Value::count(index as u64 + 1))
-            .with("type", Value::text(&*self.kind))
-            .with("protocol", Value::text(&*self.protocol));
-        if !self.codec.is_empty() {
-            media.push("codec", Value::text(&*self.codec));
+        let mut media = Dictionary::new().with("index", Value::count(index as u64 + 1));
+        let texts = [("type", &self.kind), ("protocol", &self.protocol), ("codec", &self.codec)];
+        for (key, text) in texts.into_iter().filter(|(_, text)| !text.is_empty()) {
+            media.push(key, Value::text(&**text));
         }
         media.with("streams", Value::List(streams.collect())).with("flags", flag_list(&flags))
     }

@@ -54,6 +54,8 @@ pub struct CallReport {
     pub controller: Arc<str>,
     /// Since when it is here.
     pub created: Time,
+    /// When the last order about it came.
+    pub signaled: Time,
     /// What each party sent, section by section.
     pub streams: Vec<StreamReport>,
 }
@@ -63,6 +65,10 @@ pub struct CallReport {
 pub struct StreamReport {
     /// The tag of the party; empty: not known yet.
     pub tag: Arc<str>,
+    /// The branch that its offer went down; empty: none was named.
+    pub branch: Arc<str>,
+    /// Whom it talks to in this section; `None`: nobody yet, or nobody with a tag.
+    pub peer: Option<Arc<str>>,
     /// Which section, from 0.
     pub media: u32,
     /// Where it comes in.
@@ -71,6 +77,10 @@ pub struct StreamReport {
     pub local: Option<SocketAddr>,
     /// Where packets for the party go, on the edge side; `None`: nowhere.
     pub remote: Option<SocketAddr>,
+    /// RTCP shares the port.
+    pub muxed: bool,
+    /// When its last packet came; `None`: none has come.
+    pub last: Option<Time>,
     /// Of RTP.
     pub summary: Summary,
     /// Packets of it that were dropped, strangers' at its port among them.

@@ -1,6 +1,10 @@
 //! What is told of a call.
 
-use super::{CallReport, Relay, StreamReport, call::Call, leg::Way};
+use super::{
+    CallReport, Relay, StreamReport,
+    call::Call,
+    leg::{Mux, Way},
+};
 
 impl Relay {
     /// The call as it stands: every leg that there is, by party and section.
@@ -13,13 +17,20 @@ impl Relay {
                     Way::Edge(edge) => (Some(self.ports.local(edge.pair)), edge.latch.destination()),
                     Way::Mesh(_) => (None, None),
                 };
+                let peer = leg
+                    .peer
+                    .and_then(|peer| call.parties.iter().find(|party| party.legs.contains(&Some(peer))));
                 let (summary, round_trip) = (leg.stats.summary(), leg.trip.duration());
                 streams.push(StreamReport {
                     tag: party.tag.clone(),
+                    branch: party.branch.clone(),
+                    peer: peer.map(|peer| peer.tag.clone()).filter(|tag| !tag.is_empty()),
                     media,
                     side: party.side,
                     local,
                     remote,
+                    muxed: leg.mux == Mux::Agreed,
+                    last: leg.stats.last(),
                     dropped: leg.dropped,
                     round_trip,
                     mos: summary.mos(round_trip),
@@ -31,6 +42,7 @@ impl Relay {
             call_id: call.id.clone(),
             controller: call.controller.clone(),
             created: call.created,
+            signaled: call.signaled,
             streams,
         }
     }
