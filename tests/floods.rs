@@ -5,15 +5,15 @@ mod support;
 use ringway_lab::world::{World, WorldSpec};
 use std::{
     convert::Infallible,
-    net::{Ipv4Addr, SocketAddr},
-    path::Path,
-    process::Stdio,
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4},
     time::Duration,
 };
-use support::{binary, metric, peer};
+use support::{
+    binary, metric, peer,
+    sipp::{errors, listening, start},
+};
 use tokio::{
     net::UdpSocket,
-    process::{Child, Command},
     time::{MissedTickBehavior, interval, timeout},
 };
 
@@ -43,16 +43,18 @@ async fn calls_go_through_beside_a_flood() {
     let node = world.node("us-west-2", 1).expect("it is there");
     let region = world.region("us-west-2").expect("it is there");
     let target = SocketAddr::from(node.sip());
-    let at = |host: u8| {
+    let phone = |host: u8| {
         let [a, b, c, _] = region.phone().ip().octets();
-        SocketAddr::from((Ipv4Addr::new(a, b, c, host), 5060))
+        SocketAddrV4::new(Ipv4Addr::new(a, b, c, host), 5060)
     };
 
-    let _callee = start(&sipp, &world, "uas", at(100), &[]);
+    let _callee = start(&sipp, &world, "uas", listening(phone(100)));
     let calls = [CALLS.to_string(), CALLS_PER_SECOND.to_string(), target.to_string()];
     let more = ["-s", "+15035550100", "-m", &calls[0], "-r", &calls[1], &calls[2]];
-    let mut caller = start(&sipp, &world, "uac", at(101), &more);
-    let sources = ["127.199.199.198:0".parse().expect("an address"), SocketAddr::new(at(102).ip(), 0)];
+    let more = more.map(String::from);
+    let mut caller = start(&sipp, &world, "uac", [listening(phone(101)), more.to_vec()].concat());
+    let sources =
+        ["127.199.199.198:0".parse().expect("an address"), SocketAddrV4::new(*phone(102).ip(), 0).into()];
     let status = tokio::select! {
         never = flood(sources, target) => match never {},
         status = timeout(LIMIT, caller.wait()) => status.expect("the calls end in time").expect("sipp runs"),
@@ -64,7 +66,7 @@ async fn calls_go_through_beside_a_flood() {
     println!(
         "{CALLS} calls; {dropped} malformed datagrams dropped, {overflow} datagrams dropped by the kernel, {shed:.0} shed"
     );
-    assert!(status.success(), "a call failed: sipp says {status}");
+    assert!(status.success(), "a call failed: sipp says {status}\n{}", errors(&world));
     assert!(answered >= 2_000.0, "{answered} INVITEs");
     // Ten seconds of calls, and a flood all along.
     assert!(dropped + overflow >= 500_000.0, "{dropped} + {overflow}: was that a flood?");
@@ -91,19 +93,4 @@ async fn flood(sources: [SocketAddr; 2], target: SocketAddr) -> Infallible {
             count += 1;
         }
     }
-}
-
-fn start(sipp: &Path, world: &World, role: &str, at: SocketAddr, more: &[&str]) -> Child {
-    let scenario = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/sipp/{role}.xml"));
-    Command::new(sipp)
-        .args(["-i", &at.ip().to_string(), "-p", &at.port().to_string(), "-nostdin", "-sf"])
-        .arg(scenario)
-        .args(more)
-        .current_dir(world.directory())
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("sipp starts")
 }

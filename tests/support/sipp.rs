@@ -39,7 +39,7 @@ fn scenario(world: &World, role: &str) -> PathBuf {
 
 pub(crate) fn callee_args(world: &World) -> Vec<String> {
     let callee = world.region("us-east-1").expect("the whitepaper has it").phone();
-    at(callee)
+    listening(callee)
 }
 
 pub(crate) fn caller_args(world: &World, calls: u64) -> Vec<String> {
@@ -48,7 +48,7 @@ pub(crate) fn caller_args(world: &World, calls: u64) -> Vec<String> {
     let number = format!("{}5550100", virginia.prefix().expect("Virginia has phones"));
     let proxy = SocketAddr::from(oregon.nodes()[0].sip()).to_string();
     let statistics = statistics_file(world).display().to_string();
-    let mut args = at(oregon.phone());
+    let mut args = listening(oregon.phone());
     args.extend([
         "-s".into(),
         number,
@@ -62,7 +62,7 @@ pub(crate) fn caller_args(world: &World, calls: u64) -> Vec<String> {
     args
 }
 
-fn at(address: SocketAddrV4) -> Vec<String> {
+pub(crate) fn listening(address: SocketAddrV4) -> Vec<String> {
     vec!["-i".into(), address.ip().to_string(), "-p".into(), address.port().to_string()]
 }
 

@@ -1,4 +1,4 @@
-//! How packets get from the kernel to the worker and back: two ways, one shape. `docs/decisions/018` has the figures.
+//! How packets get from the kernel to the worker and back: two ways, one shape. decision 018 has the figures.
 
 use super::{
     counts::Counts,
