@@ -51,6 +51,7 @@ pub(crate) struct File {
 pub(crate) struct Roles {
     pub(crate) proxy: Option<service::Config>,
     pub(crate) relay: Option<Relay>,
+    pub(crate) metrics: Metrics,
 }
 
 const MISSING: &str = "this section is missing, and a proxy needs it; a media relay alone has [relay] and none of [mesh], [sip] and [edge]";
@@ -90,8 +91,9 @@ impl File {
         let missing = |key| ConfigError::Unsound { file: file.to_owned(), key, reason: MISSING.to_owned() };
         let is_proxy =
             self.mesh.is_some() || self.sip.is_some() || self.edge.is_some() || self.relay.is_none();
-        let relay = self.relay.clone();
-        Ok(Roles { proxy: if is_proxy { Some(self.proxy().map_err(missing)?) } else { None }, relay })
+        let (relay, metrics) = (self.relay.clone(), self.metrics.clone());
+        let proxy = is_proxy.then(|| self.proxy()).transpose().map_err(missing)?;
+        Ok(Roles { proxy, relay, metrics })
     }
 
     fn proxy(self) -> Result<service::Config, &'static str> {

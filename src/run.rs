@@ -4,13 +4,14 @@ use crate::{
     cli,
     config::{File, Roles},
 };
-use ringway_media::service as relay;
+use ringway_media::{metrics::Metrics as RelayMetrics, service as relay};
 use ringway_node::{clock::Clock, config::ConfigError, log, phase::Life};
 use ringway_proxy::service::{self, ServiceError};
 use std::{
     io,
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::Arc,
 };
 
 /// Why a node did not run.
@@ -42,17 +43,22 @@ pub(crate) async fn run(file: &Path) -> Result<(), RunError> {
     let life = Life::default();
     let signals = life.clone();
     let follow = tokio::spawn(signals.follow_signals());
-    let Roles { proxy, relay } = config.roles(file)?;
-    let alone = proxy.is_none();
+    let Roles { proxy, relay, metrics } = config.roles(file)?;
+    let of_relay = |source: relay::ServiceError| RunError::Relay { file: file.to_owned(), source };
+    let media =
+        relay.is_some().then(RelayMetrics::new).transpose().map_err(|error| of_relay(error.into()))?;
+    let media = media.map(Arc::new);
+    let others = media.iter().map(|media| media.registry().clone()).collect();
+    let alone = proxy.is_none().then_some(metrics);
     let proxy = async {
         let Some(config) = proxy else { return Ok(()) };
-        let outcome = service::run(config, clock, life.clone()).await;
+        let outcome = service::run(config, others, clock, life.clone()).await;
         outcome.map_err(|source| RunError::Service { file: file.to_owned(), source })
     };
     let relay = async {
-        let Some(config) = relay else { return Ok(()) };
-        let outcome = relay::run(config, alone, clock, life.clone()).await;
-        outcome.map_err(|source| RunError::Relay { file: file.to_owned(), source })
+        let Some((config, media)) = relay.zip(media) else { return Ok(()) };
+        let outcome = relay::run(config, media, alone, clock, life.clone()).await;
+        outcome.map_err(of_relay)
     };
     tokio::select! {
         outcome = async { tokio::try_join!(proxy, relay) } => outcome.map(drop),
@@ -65,7 +71,7 @@ pub(crate) fn check(file: &Path) -> Result<(), RunError> {
     let config = File::load(file)?;
     log::check(config.log())
         .map_err(|error| RunError::Level { file: file.to_owned(), why: error.to_string() })?;
-    let Roles { proxy, relay } = config.roles(file)?;
+    let Roles { proxy, relay, metrics: _ } = config.roles(file)?;
     if let Some(proxy) = proxy {
         service::check(&proxy, Clock::start())
             .map_err(|source| RunError::Service { file: file.to_owned(), source })?;

@@ -6,6 +6,7 @@ use prost_types::{
     DescriptorProto, FileDescriptorProto, FileDescriptorSet, MethodDescriptorProto,
     field_descriptor_proto::{Label, Type},
 };
+use ringway_media::metrics::{Fate as RelayFate, Metrics as RelayMetrics, Sums};
 use ringway_node::clock::Clock;
 use ringway_proxy::{
     core::{
@@ -42,6 +43,7 @@ fn no_metric_is_missing_from_the_golden_file_or_from_the_papers() {
     let text = metrics();
     let named: BTreeSet<&str> = text.lines().filter_map(|line| line.split(' ').next()).collect();
     let source = [
+        include_str!("../media/src/metrics.rs"),
         include_str!("../proxy/src/metrics.rs"),
         include_str!("../proxy/src/metrics/hops.rs"),
         include_str!("../proxy/src/metrics/media.rs"),
@@ -244,8 +246,14 @@ fn metrics() -> String {
     for gauge in [&metrics.link_rtt, &metrics.link_loss] {
         gauge.with_label_values(&["us-west-2", "us-east-1"]).set(1.0);
     }
+    let relay = RelayMetrics::new().expect("no two metrics have one name");
+    relay.ordered(RelayFate::Answered);
+    relay.look(&Sums::default());
+    let mut families = metrics.registry().gather();
+    families.extend(relay.registry().gather());
+    families.sort_by(|a, b| a.name().cmp(b.name()));
     let mut text = String::new();
-    for family in metrics.registry().gather() {
+    for family in families {
         let pairs = family.get_metric()[0].get_label().iter();
         let labels = pairs.map(|pair| pair.name().to_owned()).collect::<Vec<_>>().join(", ");
         let labels = if labels.is_empty() { labels } else { format!(" {{{labels}}}") };

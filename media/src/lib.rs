@@ -7,6 +7,7 @@
 pub mod config;
 pub mod core;
 pub mod desk;
+pub mod metrics;
 pub mod ng;
 pub mod path;
 pub mod service;

@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 pub struct Path {
     relay: Relay,
     /// SRTP grows by its trailer, and the worker hands in packets without room behind them.
-    desk: Box<[u8; PACKET_MAX + srtp::TRAILER_MAX]>,
+    room: Box<[u8; PACKET_MAX + srtp::TRAILER_MAX]>,
 }
 
 /// There are no tunnels yet: what should leave by one is dropped and counted by the relay.
@@ -29,7 +29,7 @@ impl Path {
     /// A data path without calls.
     #[must_use]
     pub fn new(relay: Relay) -> Self {
-        Self { relay, desk: Box::new([0; PACKET_MAX + srtp::TRAILER_MAX]) }
+        Self { relay, room: Box::new([0; PACKET_MAX + srtp::TRAILER_MAX]) }
     }
 
     /// Carries out an order, and closes what it leaves behind.
@@ -72,9 +72,9 @@ impl DataPath for Path {
         packet: &mut [u8],
         outbox: &mut Outbox,
     ) {
-        let Some(room) = self.desk.get_mut(..packet.len()) else { return };
+        let Some(room) = self.room.get_mut(..packet.len()) else { return };
         room.copy_from_slice(packet);
-        let packet = Packet { bytes: &mut self.desk[..], length: packet.len() };
+        let packet = Packet { bytes: &mut self.room[..], length: packet.len() };
         // The relay counts what it drops.
         let _ = self.relay.packet(now, socket, from, packet, &mut Exits { tunnels: &mut NoTunnels, outbox });
     }

@@ -3,20 +3,23 @@
 use crate::{
     config::{self, Unsound},
     core::relay::Relay,
-    desk::{Desk, NgCounts, serve},
+    desk::{Desk, serve},
+    metrics::Metrics,
     path::Path,
     worker::{self, Way},
 };
 use ringway_node::{
     chance,
     clock::Clock,
+    config as node,
+    http::{self, Windows},
     phase::{Life, Phase, reached},
 };
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
-use tokio::{net::UdpSocket, task::JoinSet};
+use tokio::{net::UdpSocket, sync::watch, task::JoinSet};
 
-/// How often silent calls are looked for.
-const SWEEP_EVERY: Duration = Duration::from_millis(500);
+/// How often silent calls are looked for, and counts are shown.
+const HOUSE_EVERY: Duration = Duration::from_millis(500);
 
 /// Why a media relay did not start, or ended.
 #[derive(Debug, thiserror::Error)]
@@ -24,14 +27,19 @@ pub enum ServiceError {
     /// A value that does not do.
     #[error("{0}: {1}")]
     Config(&'static str, String),
-    /// The address of the ng protocol cannot be bound.
-    #[error("relay.ng_listen {address}: {source}")]
+    /// An address cannot be bound.
+    #[error("{what} {address}: {source}")]
     Bind {
+        /// The configuration key.
+        what: &'static str,
         /// The address.
         address: SocketAddr,
         /// What the system said.
         source: io::Error,
     },
+    /// The metrics cannot be registered.
+    #[error(transparent)]
+    Metrics(#[from] prometheus::Error),
     /// A worker or the socket failed.
     #[error("media: {0}")]
     Io(#[from] io::Error),
@@ -45,22 +53,30 @@ pub fn check(config: &config::Relay) -> Result<(), ServiceError> {
     config.check().map_err(|(key, why): Unsound| ServiceError::Config(key, why))
 }
 
-/// Runs the relay until the process is to end. Draining, it takes no new calls; where it is all that the node is
-/// (`ends_alone`), the node ends with its last call.
+/// Runs the relay until the process is to end. Draining, it takes no new calls. Where it is all that the node is, `alone`
+/// says where its metrics are shown, and the node ends with its last call.
 ///
 /// # Errors
 /// When it cannot start, or one of its parts fails for good.
 pub async fn run(
     config: config::Relay,
-    ends_alone: bool,
+    metrics: Arc<Metrics>,
+    alone: Option<node::Metrics>,
     clock: Clock,
     life: Life,
 ) -> Result<(), ServiceError> {
     check(&config)?;
     let address = config.ng_listen;
-    let socket = UdpSocket::bind(address).await.map_err(|source| ServiceError::Bind { address, source })?;
-    let way = Way::of_this_machine();
+    let socket = UdpSocket::bind(address).await.map_err(bind("relay.ng_listen", address))?;
     let mut parts: JoinSet<io::Result<()>> = JoinSet::new();
+    let (ready, ready_seen) = watch::channel(false);
+    let ends_alone = alone.is_some();
+    if let Some(node::Metrics { listen }) = alone {
+        let listener = http::bind(listen).await.map_err(bind("metrics.listen", listen))?;
+        let registries = vec![metrics.registry().clone()];
+        parts.spawn(http::serve(listener, Windows { registries, ready: ready_seen }));
+    }
+    let way = Way::of_this_machine();
     let mut workers = Vec::new();
     for number in 0..config.worker_count() {
         let path = Path::new(Relay::new(config.settings(number, chance::seed())));
@@ -70,30 +86,9 @@ pub async fn run(
             .spawn(async move { ended.await.unwrap_or_else(|_| Err(io::Error::other("a worker panicked"))) });
     }
     let desk = Desk::new(workers, Arc::new(config));
-    let counts = Arc::new(NgCounts::default());
-    parts.spawn(serve(socket, desk.clone(), clock, counts));
-    let sweeper = desk.clone();
-    parts.spawn(async move {
-        loop {
-            tokio::time::sleep(SWEEP_EVERY).await;
-            sweeper.sweep().await;
-        }
-    });
+    parts.spawn(serve(socket, desk.clone(), clock, Arc::clone(&metrics)));
+    parts.spawn(keep_house(desk, metrics, ready, life.clone(), ends_alone));
     tracing::info!(ng = %address, "media relay runs");
-    let (drainer, mut draining) = (desk.clone(), life.watch());
-    let alone = life.clone();
-    tokio::spawn(async move {
-        reached(&mut draining, Phase::Draining).await;
-        drainer.drain();
-        if !ends_alone {
-            return;
-        }
-        while drainer.calls().await > 0 {
-            tokio::time::sleep(SWEEP_EVERY).await;
-        }
-        tracing::info!("media relay has no calls left");
-        alone.end();
-    });
     let mut ending = life.watch();
     let failed = tokio::select! {
         () = reached(&mut ending, Phase::Ending) => Ok(()),
@@ -101,4 +96,36 @@ pub async fn run(
     };
     life.end();
     Ok(failed?)
+}
+
+/// Ends silent calls, shows the counts, and drains when the node does.
+async fn keep_house(
+    desk: Desk,
+    metrics: Arc<Metrics>,
+    ready: watch::Sender<bool>,
+    life: Life,
+    ends_alone: bool,
+) -> io::Result<()> {
+    let phase = life.watch();
+    loop {
+        let drains = *phase.borrow() != Phase::Serving;
+        if drains {
+            desk.drain();
+        }
+        ready.send_replace(!drains);
+        desk.sweep().await;
+        // A worker that has ended is another part's error.
+        if let Some(sums) = desk.look().await {
+            metrics.look(&sums);
+            if drains && ends_alone && sums.calls() == 0 {
+                tracing::info!("media relay has no calls left");
+                life.end();
+            }
+        }
+        tokio::time::sleep(HOUSE_EVERY).await;
+    }
+}
+
+fn bind(what: &'static str, address: SocketAddr) -> impl Fn(io::Error) -> ServiceError {
+    move |source| ServiceError::Bind { what, address, source }
 }

@@ -1,10 +1,15 @@
 //! The relay as a controller and two phones see it: orders by the ng protocol, RTP over real sockets.
 
-use ringway_media::{config, service};
+use ringway_media::{config, metrics::Metrics, service};
 use ringway_node::{clock::Clock, phase::Life};
 use serde_json::{Value, json};
-use std::{net::Ipv4Addr, process, time::Duration};
-use tokio::{net::UdpSocket, task::JoinHandle, time::timeout};
+use std::{net::Ipv4Addr, process, sync::Arc, time::Duration};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpStream, UdpSocket},
+    task::JoinHandle,
+    time::timeout,
+};
 
 /// Nobody waits longer for an answer or a packet.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -27,8 +32,9 @@ impl World {
             "ng_listen = \"{ip}:2223\"\nworkers = 2\n{more}\n[[interface]]\nname = \"edge\"\nlisten = \"{ip}\"\n{ports}\n"
         );
         let config: config::Relay = toml::from_str(&text).expect("it is well formed");
-        let life = Life::default();
-        let relay = tokio::spawn(service::run(config, true, Clock::start(), life.clone()));
+        let (life, metrics) = (Life::default(), Arc::new(Metrics::new().expect("names of their own")));
+        let listen = ringway_node::config::Metrics { listen: (ip, 9090).into() };
+        let relay = tokio::spawn(service::run(config, metrics, Some(listen), Clock::start(), life.clone()));
         let controller = UdpSocket::bind((ip, 0)).await.expect("a free port");
         let mut world = Self { ip, life, relay, controller, count: 0 };
         let ready = async { while world.try_ask(&json!({"command": "ping"})).await["result"] != "pong" {} };
@@ -57,6 +63,16 @@ impl World {
                 return serde_json::from_str(body).expect("JSON");
             }
         }
+    }
+
+    /// What a browser would show.
+    async fn page(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect((self.ip, 9090)).await.expect("somebody listens");
+        let question = format!("GET {path} HTTP/1.1\r\nHost: relay\r\nConnection: close\r\n\r\n");
+        stream.write_all(question.as_bytes()).await.expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("text");
+        answer.split_once("\r\n\r\n").expect("an HTTP answer").1.to_owned()
     }
 
     async fn phone(&self) -> UdpSocket {
@@ -166,6 +182,21 @@ async fn two_phones_talk_and_nobody_else_does() {
     assert_eq!(query["tags"]["a"]["in dialogue with"], "b", "{query}");
     assert_eq!(query["totals"]["RTP"]["packets"], 107, "{query}");
     assert!(query["totals"]["RTP"]["errors"].as_u64() >= Some(1), "{query}");
+    assert_eq!(world.page("/readyz").await, "ready\n");
+    let counted = async {
+        while !world.page("/metrics").await.contains("ringway_relay_packets_total 105\n") {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(LIMIT, counted).await.expect("the metrics follow");
+    let metrics = world.page("/metrics").await;
+    for line in [
+        "relay_dropped_total{reason=\"stranger\"} 1",
+        "relay_dropped_total{reason=\"curbed\"} 2",
+        "relay_calls_active 1",
+    ] {
+        assert!(metrics.contains(&format!("ringway_{line}\n")), "no {line}:\n{metrics}");
+    }
     let listed = world.ask(json!({"command": "list"})).await;
     assert_eq!(listed["calls"], json!(["call-1"]));
     let over = world.ask(json!({"command": "delete", "call-id": "call-1", "from-tag": "a"})).await;

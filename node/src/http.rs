@@ -8,8 +8,8 @@ use tokio::{net::TcpListener, sync::watch};
 /// What the HTTP listener shows.
 #[derive(Clone)]
 pub struct Windows {
-    /// Everything that `/metrics` prints.
-    pub registry: Registry,
+    /// Everything that `/metrics` prints, role by role.
+    pub registries: Vec<Registry>,
     /// True while the node may be given calls.
     pub ready: watch::Receiver<bool>,
 }
@@ -36,7 +36,8 @@ pub async fn serve(listener: TcpListener, windows: Windows) -> std::io::Result<(
 }
 
 async fn metrics(State(windows): State<Arc<Windows>>) -> impl IntoResponse {
-    match TextEncoder::new().encode_to_string(&windows.registry.gather()) {
+    let families: Vec<_> = windows.registries.iter().flat_map(Registry::gather).collect();
+    match TextEncoder::new().encode_to_string(&families) {
         Ok(text) => (StatusCode::OK, [("content-type", prometheus::TEXT_FORMAT)], text),
         Err(error) => {
             (StatusCode::INTERNAL_SERVER_ERROR, [("content-type", "text/plain")], format!("{error}\n"))

@@ -26,6 +26,7 @@ use crate::{
 };
 use bind::Listeners;
 use books::Books;
+use prometheus::Registry;
 use ringway_node::{
     chance,
     clock::Clock,
@@ -129,11 +130,16 @@ pub fn check(config: &Config, clock: Clock) -> Result<(), ServiceError> {
     prepare(config, clock).map(drop)
 }
 
-/// Runs the proxy until the process is to end.
+/// Runs the proxy until the process is to end. `others`: what else `/metrics` prints, of the other roles of the node.
 ///
 /// # Errors
 /// When it cannot start, or one of its parts fails for good.
-pub async fn run(config: Config, clock: Clock, life: Life) -> Result<(), ServiceError> {
+pub async fn run(
+    config: Config,
+    others: Vec<Registry>,
+    clock: Clock,
+    life: Life,
+) -> Result<(), ServiceError> {
     let Prepared { facts, mut site, policy, store, resolver, tls, door } = prepare(&config, clock)?;
     let listeners = Listeners::bind(&config, tls).await?;
     site.asks_from = Some(listeners.asking.local_addr()?);
@@ -150,7 +156,7 @@ pub async fn run(config: Config, clock: Clock, life: Life) -> Result<(), Service
     let make_core = move || Proxy::new(Arc::clone(&of_workers), Arc::clone(&view), chance::seed());
     let (roster, roster_seen) = watch::channel(Arc::new(Roster::default()));
     let (ready, ready_seen) = watch::channel(false);
-    let registry = handle.metrics().registry().clone();
+    let registries = [handle.metrics().registry().clone()].into_iter().chain(others).collect();
     let Books { orders, recorder, reader, audit } =
         Books::open(&config, handle.metrics().record_dropped.clone())?;
     let settings = config.router.clone();
@@ -170,7 +176,7 @@ pub async fn run(config: Config, clock: Clock, life: Life) -> Result<(), Service
     part(&mut parts, probe::service::reflect(listeners.reflector, roster_seen.clone(), handle.clone(), key));
     let probing = config.mesh.probing();
     part(&mut parts, probe::service::probe(listeners.prober, roster_seen, handle.clone(), probing));
-    let windows = Windows { registry, ready: ready_seen };
+    let windows = Windows { registries, ready: ready_seen };
     part(&mut parts, http::serve(listeners.metrics, windows));
     let Facts { identity, authority, .. } = facts;
     let dialer = Dialer {

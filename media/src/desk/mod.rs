@@ -8,6 +8,7 @@ mod report;
 use crate::{
     config,
     core::relay::{Answered, Curb, Order, Refusal, Switch, Whom},
+    metrics::Sums,
     ng::{Call, Command, Delete, Gate, Gated, Party, Proposal, Refusal as Unfit, Reply, Sdp, Statistics},
     path::Path,
     worker::{self, Handle, Turn},
@@ -22,7 +23,7 @@ use std::{
     },
 };
 
-pub use ng::{NgCounts, serve};
+pub use ng::serve;
 
 /// The desk. Clones share the workers.
 #[derive(Clone)]
@@ -88,13 +89,15 @@ impl Desk {
         }
     }
 
-    /// How many calls there are.
-    pub async fn calls(&self) -> usize {
-        let mut calls = 0;
+    /// What all workers have counted. `None`: one of them has ended.
+    pub async fn look(&self) -> Option<Sums> {
+        let mut sums = Sums::default();
         for worker in &*self.workers {
-            calls += worker.ask(|path, turn| path.relay().present(turn.now).calls).await.unwrap_or_default();
+            let asked = worker.ask(|path, turn| (path.relay().counts(), path.relay().present(turn.now)));
+            let (counts, present) = asked.await.ok()?;
+            sums.add(&counts, present, worker.counts());
         }
-        calls
+        Some(sums)
     }
 
     /// Takes no new calls from now on.
@@ -198,15 +201,13 @@ impl Desk {
     }
 
     async fn statistics(&self) -> Reply {
-        let mut all = Statistics::default();
-        for worker in &*self.workers {
-            let asked = worker.ask(|path, turn| (path.relay().counts(), path.relay().present(turn.now)));
-            let Ok((counts, present)) = asked.await else { continue };
-            all.calls += present.calls as u64;
-            all.packets += counts.passed;
-            all.errors += counts.dropped.iter().sum::<u64>();
-        }
-        Reply::Statistics(Box::new(all))
+        let Some(sums) = self.look().await else { return Undone::Worker(worker::Refusal::Ended).into() };
+        Reply::Statistics(Box::new(Statistics {
+            calls: sums.calls() as u64,
+            packets: sums.passed(),
+            errors: sums.dropped(),
+            ..Statistics::default()
+        }))
     }
 
     /// An order about a call that is there.

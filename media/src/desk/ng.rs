@@ -1,16 +1,16 @@
 //! The socket of the ng protocol. Orders are worked on side by side, but no more of them than a bounded number.
 
 use super::Desk;
-use crate::ng::{Cookies, Packet, Reply, Seen};
+use crate::{
+    metrics::{Fate, Metrics},
+    ng::{Cookies, Packet, Reply, Seen},
+};
 use ringway_node::clock::Clock;
 use ringway_router::Time;
 use std::{
     io,
     net::SocketAddr,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
 };
 use tokio::{net::UdpSocket, sync::Semaphore};
 
@@ -20,29 +20,11 @@ const AT_WORK: usize = 512;
 const COOKIES: usize = 16_384;
 const COOKIE_BYTES: usize = 32 * 1_024 * 1_024;
 
-/// What became of datagrams.
-#[derive(Debug, Default)]
-pub struct NgCounts {
-    answered: AtomicU64,
-    refused: AtomicU64,
-    malformed: AtomicU64,
-    flooded: AtomicU64,
-}
-
-impl NgCounts {
-    /// Answered, refused with a reason, not to be answered, and dropped because there were too many.
-    #[must_use]
-    pub fn values(&self) -> [u64; 4] {
-        [&self.answered, &self.refused, &self.malformed, &self.flooded]
-            .map(|count| count.load(Ordering::Relaxed))
-    }
-}
-
 /// Answers orders until the socket fails.
 ///
 /// # Errors
 /// What the socket said.
-pub async fn serve(socket: UdpSocket, desk: Desk, clock: Clock, counts: Arc<NgCounts>) -> io::Result<()> {
+pub async fn serve(socket: UdpSocket, desk: Desk, clock: Clock, metrics: Arc<Metrics>) -> io::Result<()> {
     let (socket, room) = (Arc::new(socket), Arc::new(Semaphore::new(AT_WORK)));
     let cookies = Arc::new(Mutex::new(Cookies::new(COOKIES, COOKIE_BYTES)));
     let mut buffer = vec![0; 65_535];
@@ -50,11 +32,11 @@ pub async fn serve(socket: UdpSocket, desk: Desk, clock: Clock, counts: Arc<NgCo
         let (length, from) = socket.recv_from(&mut buffer).await?;
         let datagram = &buffer[..length];
         let Ok(packet) = Packet::read(datagram) else {
-            counts.malformed.fetch_add(1, Ordering::Relaxed);
+            metrics.ordered(Fate::Malformed);
             continue;
         };
         let Ok(permit) = Arc::clone(&room).try_acquire_owned() else {
-            counts.flooded.fetch_add(1, Ordering::Relaxed);
+            metrics.ordered(Fate::Flooded);
             continue;
         };
         let again = {
@@ -71,7 +53,7 @@ pub async fn serve(socket: UdpSocket, desk: Desk, clock: Clock, counts: Arc<NgCo
         }
         let datagram = datagram.to_vec();
         let (socket, desk) = (Arc::clone(&socket), desk.clone());
-        let (cookies, counts) = (Arc::clone(&cookies), Arc::clone(&counts));
+        let (cookies, metrics) = (Arc::clone(&cookies), Arc::clone(&metrics));
         tokio::spawn(async move {
             let Ok(packet) = Packet::read(&datagram) else { unreachable!("it was read before") };
             let request = packet.request();
@@ -82,8 +64,8 @@ pub async fn serve(socket: UdpSocket, desk: Desk, clock: Clock, counts: Arc<NgCo
                 Ok(command) => desk.order(command, request.load_limit).await,
                 Err(refusal) => refusal.into(),
             };
-            let count = if matches!(reply, Reply::Refused(_)) { &counts.refused } else { &counts.answered };
-            count.fetch_add(1, Ordering::Relaxed);
+            let refused = matches!(reply, Reply::Refused(_) | Reply::LoadLimit);
+            metrics.ordered(if refused { Fate::Refused } else { Fate::Answered });
             let answer = packet.answer(&reply);
             let finished = |cookies: &mut Cookies| cookies.finish(from, packet.cookie, &answer);
             finished(&mut cookies.lock().unwrap_or_else(PoisonError::into_inner));
