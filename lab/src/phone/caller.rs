@@ -8,18 +8,20 @@
 //! ```
 //! OVER lingers, so that late answers still get their ACK.
 
+mod asked;
+
 use std::{
     collections::VecDeque,
     net::SocketAddrV4,
     time::{Duration, Instant},
 };
 
-use rsip::{Method, Request, Response};
+use rsip::{Method, Response};
 
 use super::{
     Output, PhoneEvent,
     dialog::Dialog,
-    message::{Identity, RequestParts, answer_address, print_response, reason_phrase, via_stack},
+    message::{Identity, RequestParts, reason_phrase, via_stack},
     renewal::Renewals,
     report::{CallEnd, CallReport},
     timer::{Due, PATIENCE, Retransmission},
@@ -116,44 +118,6 @@ impl Caller {
             Method::Bye => self.handle_bye_answer(now, code, raw),
             _ => {}
         }
-    }
-
-    /// A request from the callee inside the dialog.
-    pub(super) fn handle_request(
-        &mut self,
-        now: Instant,
-        request: &Request,
-        identity: &Identity,
-        source: SocketAddrV4,
-    ) {
-        match request.method {
-            Method::Invite if matches!(self.phase, Phase::Talking { .. }) => {
-                if let Some(dialog) = &mut self.dialog {
-                    dialog.retarget(request);
-                }
-                let tag = self.tag();
-                let (contact, output) = ((&*tag, self.order.local), &mut self.output);
-                self.renewals.invite(now, (request, identity, source), contact, &mut self.voice, output);
-            }
-            Method::Invite => self.reply(request, source, (481, "Call/Transaction Does Not Exist")),
-            Method::Ack => {
-                self.renewals.acknowledge(request, identity, &mut self.voice, &mut self.output);
-            }
-            Method::Bye => {
-                self.reply(request, source, (200, "OK"));
-                // RFC 3261 §15.1.2; a BYE of its own that is still under way needs no answer then.
-                if matches!(self.phase, Phase::Talking { .. } | Phase::Leaving(_)) {
-                    self.end(now, CallEnd::HungUp);
-                }
-            }
-            Method::Options => self.reply(request, source, (200, "OK")),
-            _ => self.reply(request, source, (405, "Method Not Allowed")),
-        }
-    }
-
-    /// Whether a request with this From tag comes from the other end.
-    pub(super) fn is_peer(&self, from_tag: &str) -> bool {
-        self.dialog.as_ref().is_some_and(|dialog| dialog.remote_tag() == Some(from_tag))
     }
 
     /// Hangs up as soon as there is something to hang up.
@@ -391,13 +355,6 @@ impl Caller {
         // requests inside the dialog, too.
         if let Some(to) = self.order.proxies.get(self.proxy).copied() {
             self.output.push_back(Output::Send { to, bytes });
-        }
-    }
-
-    fn reply(&mut self, request: &Request, source: SocketAddrV4, status: (u16, &str)) {
-        if let Some(top) = via_stack(&request.headers).first() {
-            let bytes = print_response(request, status, &self.tag(), None, None);
-            self.output.push_back(Output::Send { to: answer_address(top, source), bytes });
         }
     }
 
