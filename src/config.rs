@@ -9,7 +9,7 @@ use ringway_proxy::{
     config::{Admin, Dial, Edge, Media, Mesh, Overload, PolicySection, Record, Registrar, Sip, TlsSection},
     service,
 };
-use ringway_router::Settings;
+use ringway_router::{InvalidName, NodeId, Settings};
 use serde::Deserialize;
 use std::path::Path;
 
@@ -50,7 +50,7 @@ pub(crate) struct File {
 #[derive(Debug)]
 pub(crate) struct Roles {
     pub(crate) proxy: Option<service::Config>,
-    pub(crate) relay: Option<Relay>,
+    pub(crate) relay: Option<(NodeId, Relay)>,
     pub(crate) metrics: Metrics,
 }
 
@@ -91,7 +91,22 @@ impl File {
         let missing = |key| ConfigError::Unsound { file: file.to_owned(), key, reason: MISSING.to_owned() };
         let is_proxy =
             self.mesh.is_some() || self.sip.is_some() || self.edge.is_some() || self.relay.is_none();
-        let (relay, metrics) = (self.relay.clone(), self.metrics.clone());
+        let unsound = |key| {
+            move |error: InvalidName| ConfigError::Unsound {
+                file: file.to_owned(),
+                key,
+                reason: error.to_string(),
+            }
+        };
+        let relay = match &self.relay {
+            Some(relay) => {
+                let region = self.node.region.parse().map_err(unsound("node.region"))?;
+                let node = self.node.name.parse().map_err(unsound("node.name"))?;
+                Some((NodeId { region, node }, relay.clone()))
+            }
+            None => None,
+        };
+        let metrics = self.metrics.clone();
         let proxy = is_proxy.then(|| self.proxy()).transpose().map_err(missing)?;
         Ok(Roles { proxy, relay, metrics })
     }

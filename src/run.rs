@@ -56,8 +56,8 @@ pub(crate) async fn run(file: &Path) -> Result<(), RunError> {
         outcome.map_err(|source| RunError::Service { file: file.to_owned(), source })
     };
     let relay = async {
-        let Some((config, media)) = relay.zip(media) else { return Ok(()) };
-        let outcome = relay::run(config, media, alone, clock, life.clone()).await;
+        let Some(((node, config), media)) = relay.zip(media) else { return Ok(()) };
+        let outcome = relay::run(node, config, media, alone, clock, life.clone()).await;
         outcome.map_err(of_relay)
     };
     tokio::select! {
@@ -76,7 +76,7 @@ pub(crate) fn check(file: &Path) -> Result<(), RunError> {
         service::check(&proxy, Clock::start())
             .map_err(|source| RunError::Service { file: file.to_owned(), source })?;
     }
-    if let Some(relay) = relay {
+    if let Some((_, relay)) = relay {
         relay::check(&relay).map_err(|source| RunError::Relay { file: file.to_owned(), source })?;
     }
     println!("{}: good", file.display());

@@ -23,7 +23,7 @@ const ARROWS: [(&str, &[&str]); 8] = [
         ],
     ),
     ("ringway-lab", &["ringway-node", "ringway-proto"]),
-    ("ringway-media", &["ringway-node", "ringway-router", "ringway-sip"]),
+    ("ringway-media", &["ringway-node", "ringway-proto", "ringway-router", "ringway-sip"]),
     ("ringway-proxy", &["ringway-node", "ringway-proto", "ringway-router", "ringway-sip"]),
     ("ringway-node", &[]),
     ("ringway-proto", &[]),
@@ -38,13 +38,15 @@ const PURE_CRATES: [(&str, &[&str]); 2] = [
 ];
 
 /// Where pure code lives: no socket, no async, no clock, no chance, no global (DESIGN §2).
-const PURE: [&str; 29] = [
+const PURE: [&str; 31] = [
     "sip/src/",
     "router/src/",
     "proxy/src/core/",
     "media/src/core/",
     "media/src/desk/report.rs",
     "media/src/ng/",
+    "media/src/path/trace.rs",
+    "media/src/steering/book.rs",
     "proxy/src/location/aor.rs",
     "proxy/src/location/binding.rs",
     "proxy/src/location/change.rs",
@@ -107,7 +109,7 @@ const IMPURE: [&str; 32] = [
 ];
 
 /// The cores of the proxy and the relay, besides, know only the two pure crates, not the shell around it.
-const OUTSIDE_THE_CORE: [&str; 14] = [
+const OUTSIDE_THE_CORE: [&str; 15] = [
     "ringway_node",
     "ringway_proto",
     "crate::admin",
@@ -121,12 +123,14 @@ const OUTSIDE_THE_CORE: [&str; 14] = [
     "crate::path",
     "crate::probe",
     "crate::service",
+    "crate::steering",
     "crate::worker",
 ];
 
 /// The rooms that know the wire types: the doors (`convert.rs`), what carries frames unopened, the rooms that
 /// serve the admin API and those that ask it, and the client of etcd. Everything else speaks the house's own types.
-const WIRE_DOORS: [&str; 17] = [
+const WIRE_DOORS: [&str; 18] = [
+    "media/src/control/",
     "proxy/src/admin/",
     "proxy/src/control/mod.rs",
     "proxy/src/control/state.rs",

@@ -6,7 +6,11 @@ use prost_types::{
     DescriptorProto, FileDescriptorProto, FileDescriptorSet, MethodDescriptorProto,
     field_descriptor_proto::{Label, Type},
 };
-use ringway_media::metrics::{Fate as RelayFate, Metrics as RelayMetrics, Sums};
+use ringway_media::{
+    core::{Lane, mesh, steer::Why},
+    metrics::{Fate as RelayFate, Metrics as RelayMetrics, Sums},
+    path::{Shift, Use},
+};
 use ringway_node::clock::Clock;
 use ringway_proxy::{
     core::{
@@ -17,7 +21,7 @@ use ringway_proxy::{
     metrics::Metrics,
     options::Sounding,
 };
-use ringway_router::Region;
+use ringway_router::{Region, Time};
 use std::{collections::BTreeSet, env, fmt::Write as _, fs, path::Path, process::Command, time::Duration};
 
 #[test]
@@ -249,6 +253,9 @@ fn metrics() -> String {
     let relay = RelayMetrics::new().expect("no two metrics have one name");
     relay.ordered(RelayFate::Answered);
     relay.look(&Sums::default());
+    relay.tunneled(&[mesh::Counts::default()]);
+    let to = Use { regions: Vec::new(), lane: Lane(0), since: Time::default(), why: Why::Dark };
+    relay.moved(&Shift { to, calls: Vec::new() });
     let mut families = metrics.registry().gather();
     families.extend(relay.registry().gather());
     families.sort_by(|a, b| a.name().cmp(b.name()));

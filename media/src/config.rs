@@ -1,6 +1,10 @@
 //! `[relay]`: the media relay of a node.
 
-use crate::core::relay::{Pool, Settings};
+use crate::core::{
+    relay::{Pool, Settings},
+    tunnel::WORKERS_MAX,
+};
+use ringway_router::LANES_MAX;
 use serde::Deserialize;
 use std::{
     net::{IpAddr, SocketAddr},
@@ -15,6 +19,9 @@ pub struct Relay {
     /// network of the SIP proxies.
     #[serde(default = "defaults::ng_listen")]
     pub ng_listen: SocketAddr,
+    /// Where the proxies of the region and SBCs give their orders by gRPC (`media.proto`), TCP; none: nowhere. The same
+    /// care is due as with `ng_listen`.
+    pub control_listen: Option<SocketAddr>,
     /// Threads that move packets, each with calls of its own; 0: one a core.
     #[serde(default)]
     pub workers: usize,
@@ -29,6 +36,55 @@ pub struct Relay {
     pub held_s: u64,
     /// The addresses that phones and trunks send to. The first is the one that is used where nobody names one.
     pub interface: Vec<Interface>,
+    /// Tunnels to the relays of other regions; none: calls stay in the region.
+    pub tunnels: Option<Tunnels>,
+}
+
+/// `[relay.tunnels]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tunnels {
+    /// The address to bind. The mesh tells the relays of other regions that this one is reached where its proxy is.
+    pub listen: IpAddr,
+    /// The UDP port of the first worker; the others have the ports above it.
+    #[serde(default = "defaults::tunnel_port")]
+    pub port: u16,
+    /// UDP source ports that each worker sends from. Networks spread flows over parallel ways by port, so one may be ill while
+    /// the others are well.
+    #[serde(default = "defaults::lanes")]
+    pub lanes: usize,
+    /// A key that frames are sealed for is renewed after so long.
+    #[serde(default = "defaults::key_lifetime_s")]
+    pub key_lifetime_s: u64,
+}
+
+impl Tunnels {
+    /// The port of a worker.
+    #[must_use]
+    pub fn port(&self, worker: usize) -> u16 {
+        u16::try_from(worker).map_or(u16::MAX, |worker| self.port.saturating_add(worker))
+    }
+
+    fn check(&self, workers: usize) -> Result<(), Unsound> {
+        let unsound = |key, why: String| Err((key, why));
+        if self.listen.is_unspecified() {
+            return unsound("relay.tunnels.listen", "the address that other relays send to is needed".into());
+        }
+        if workers > WORKERS_MAX {
+            return unsound("relay.workers", format!("with tunnels 0 to {WORKERS_MAX} are possible"));
+        }
+        if self.port < 1_024 || usize::from(u16::MAX - self.port) < workers {
+            return unsound("relay.tunnels.port", "from 1024, with room for a port a worker".into());
+        }
+        if !(1..=LANES_MAX).contains(&self.lanes) {
+            return unsound("relay.tunnels.lanes", format!("1 to {LANES_MAX} are possible"));
+        }
+        // Older keys open frames for a minute, and four are known to the others at a time.
+        if !(20..=86_400).contains(&self.key_lifetime_s) {
+            return unsound("relay.tunnels.key_lifetime_s", "20 to 86400 are possible".into());
+        }
+        Ok(())
+    }
 }
 
 /// One `[[relay.interface]]`.
@@ -73,7 +129,7 @@ impl Relay {
             if interface.name.is_empty() {
                 return unsound("relay.interface.name", "it has none");
             }
-            // Each worker needs a part of them, and a part is at least one pair.
+            // Each worker has a part of them, and what rests is no part of it.
             let ports = u32::from(interface.port_max).saturating_sub(interface.port_min.into()) + 1;
             if interface.port_min < 1_024
                 || ports / 8 < u32::try_from(self.worker_count()).unwrap_or(u32::MAX)
@@ -87,7 +143,7 @@ impl Relay {
                 );
             }
         }
-        Ok(())
+        self.tunnels.as_ref().map_or(Ok(()), |tunnels| tunnels.check(self.worker_count()))
     }
 
     /// How many threads that makes.
@@ -143,6 +199,18 @@ mod defaults {
 
     pub(super) fn ng_listen() -> SocketAddr {
         SocketAddr::from((Ipv4Addr::LOCALHOST, 2223))
+    }
+
+    pub(super) fn tunnel_port() -> u16 {
+        8_700
+    }
+
+    pub(super) fn lanes() -> usize {
+        4
+    }
+
+    pub(super) fn key_lifetime_s() -> u64 {
+        3_600
     }
 
     pub(super) fn calls_max() -> usize {

@@ -5,10 +5,12 @@
 //! [`desk`] gives an order to the worker whose call it is.
 
 pub mod config;
+mod control;
 pub mod core;
-pub mod desk;
+mod desk;
 pub mod metrics;
 pub mod ng;
 pub mod path;
 pub mod service;
+mod steering;
 pub mod worker;

@@ -1,7 +1,11 @@
 //! What Prometheus sees of the relay. Everything is named `ringway_relay_…`; why something was dropped is a label.
 
 use crate::{
-    core::relay::{Counts, Present, Reason},
+    core::{
+        mesh,
+        relay::{Counts, Present, Reason},
+    },
+    path::Shift,
     worker::{self, Kind},
 };
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
@@ -17,8 +21,13 @@ pub struct Metrics {
     kernel_dropped: IntCounterVec,
     send_failed: IntCounter,
     orders: IntCounterVec,
+    frames: IntCounterVec,
+    frames_refused: IntCounterVec,
+    moves: IntCounterVec,
     /// What was told at the last look: Prometheus wants what came on top.
     told: Mutex<Sums>,
+    /// The same of the tunnels.
+    tunnels_told: Mutex<mesh::Counts>,
 }
 
 /// The numbers of all workers together, since they started.
@@ -77,7 +86,15 @@ impl Metrics {
             )?,
             send_failed: counter("relay_send_failed_total", "Packets that the system did not take")?,
             orders: counters("relay_orders_total", "Orders of controllers", "result")?,
+            frames: counters("relay_frames_total", "Frames of tunnels, by what became of them", "fate")?,
+            frames_refused: counters(
+                "relay_frames_refused_total",
+                "Frames of tunnels not taken or sent",
+                "reason",
+            )?,
+            moves: counters("relay_moves_total", "Routes whose packets took another path or lane", "reason")?,
             told: Mutex::default(),
+            tunnels_told: Mutex::default(),
             registry,
         })
     }
@@ -97,6 +114,25 @@ impl Metrics {
             Fate::Flooded => "flooded",
         };
         self.orders.with_label_values(&[label]).inc();
+    }
+
+    /// Calls took another path.
+    pub fn moved(&self, shift: &Shift) {
+        self.moves.with_label_values(&[shift.to.why.label()]).inc();
+    }
+
+    /// The tunnels of all workers were looked at.
+    pub fn tunneled(&self, workers: &[mesh::Counts]) {
+        let mut told = self.tunnels_told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sum = mesh::Counts::default();
+        workers.iter().for_each(|counts| sum.add(counts));
+        for ((fate, now), (_, before)) in sum.fates().into_iter().zip(told.fates()) {
+            self.frames.with_label_values(&[fate]).inc_by(now - before);
+        }
+        for ((reason, now), (_, before)) in sum.refused.iter().zip(told.refused.iter()) {
+            self.frames_refused.with_label_values(&[reason.label()]).inc_by(now - before);
+        }
+        *told = sum;
     }
 
     /// The workers were looked at.

@@ -2,11 +2,13 @@
 
 use crate::{
     config::{self, Unsound},
+    control,
     core::relay::Relay,
-    desk::{Desk, serve},
+    desk::{Desk, Happening, serve},
     metrics::Metrics,
     path::Path,
-    worker::{self, Way},
+    steering::Steering,
+    worker::{self, Handle, Way},
 };
 use ringway_node::{
     chance,
@@ -15,11 +17,18 @@ use ringway_node::{
     http::{self, Windows},
     phase::{Life, Phase, reached},
 };
+use ringway_router::NodeId;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
-use tokio::{net::UdpSocket, sync::watch, task::JoinSet};
+use tokio::{
+    net::{TcpListener, UdpSocket},
+    sync::watch,
+    task::JoinSet,
+};
 
 /// How often silent calls are looked for, and counts are shown.
 const HOUSE_EVERY: Duration = Duration::from_millis(500);
+/// How often the mesh is told what frames show of the links: as often as probes would tell it.
+const LINKS_EVERY: Duration = Duration::from_millis(100);
 
 /// Why a media relay did not start, or ended.
 #[derive(Debug, thiserror::Error)]
@@ -53,12 +62,13 @@ pub fn check(config: &config::Relay) -> Result<(), ServiceError> {
     config.check().map_err(|(key, why): Unsound| ServiceError::Config(key, why))
 }
 
-/// Runs the relay until the process is to end. Draining, it takes no new calls. Where it is all that the node is, `alone`
+/// Runs the relay of this node until the process is to end. Draining, it takes no new calls. Where it is all that the node is, `alone`
 /// says where its metrics are shown, and the node ends with its last call.
 ///
 /// # Errors
 /// When it cannot start, or one of its parts fails for good.
 pub async fn run(
+    node: NodeId,
     config: config::Relay,
     metrics: Arc<Metrics>,
     alone: Option<node::Metrics>,
@@ -76,17 +86,25 @@ pub async fn run(
         let registries = vec![metrics.registry().clone()];
         parts.spawn(http::serve(listener, Windows { registries, ready: ready_seen }));
     }
-    let way = Way::of_this_machine();
-    let mut workers = Vec::new();
-    for number in 0..config.worker_count() {
-        let path = Path::new(Relay::new(config.settings(number, chance::seed())));
-        let (handle, ended) = worker::start(number, way, clock, path)?;
-        workers.push(handle);
-        parts
-            .spawn(async move { ended.await.unwrap_or_else(|_| Err(io::Error::other("a worker panicked"))) });
+    let workers: Arc<[Handle<Path>]> = start_workers(&config, clock, &mut parts)?.into();
+    let steering = match &config.tunnels {
+        Some(tunnels) => {
+            let started = Steering::start(&node, tunnels, Arc::clone(&workers), clock).await;
+            let failed = |(address, source)| ServiceError::Bind { what: "relay.tunnels", address, source };
+            Some(Arc::new(started.map_err(failed)?))
+        }
+        None => None,
+    };
+    let control_listen = config.control_listen;
+    let desk = Desk::new(workers, Arc::new(config), steering.clone());
+    if let Some(listen) = control_listen {
+        let listener = TcpListener::bind(listen).await.map_err(bind("relay.control_listen", listen))?;
+        parts.spawn(control::serve(listener, desk.clone(), Arc::clone(&metrics)));
     }
-    let desk = Desk::new(workers, Arc::new(config));
     parts.spawn(serve(socket, desk.clone(), clock, Arc::clone(&metrics)));
+    if let Some(steering) = steering {
+        parts.spawn(follow_tunnels(steering, desk.clone(), Arc::clone(&metrics)));
+    }
     parts.spawn(keep_house(desk, metrics, ready, life.clone(), ends_alone));
     tracing::info!(ng = %address, "media relay runs");
     let mut ending = life.watch();
@@ -96,6 +114,39 @@ pub async fn run(
     };
     life.end();
     Ok(failed?)
+}
+
+/// One thread each.
+fn start_workers(
+    config: &config::Relay,
+    clock: Clock,
+    parts: &mut JoinSet<io::Result<()>>,
+) -> io::Result<Vec<Handle<Path>>> {
+    let way = Way::of_this_machine();
+    let mut workers = Vec::new();
+    for number in 0..config.worker_count() {
+        let path = Path::new(Relay::new(config.settings(number, chance::seed())));
+        let (handle, ended) = worker::start(number, way, clock, path)?;
+        workers.push(handle);
+        parts
+            .spawn(async move { ended.await.unwrap_or_else(|_| Err(io::Error::other("a worker panicked"))) });
+    }
+    Ok(workers)
+}
+
+/// Tells what the tunnels show, and keeps their keys.
+async fn follow_tunnels(steering: Arc<Steering>, desk: Desk, metrics: Arc<Metrics>) -> io::Result<()> {
+    loop {
+        // A worker that has ended is another part's error.
+        if let Some((counts, moves)) = steering.look().await {
+            metrics.tunneled(&counts);
+            for shift in moves {
+                metrics.moved(&shift);
+                desk.tell(Happening::Moved(Arc::new(shift)));
+            }
+        }
+        tokio::time::sleep(LINKS_EVERY).await;
+    }
 }
 
 /// Ends silent calls, shows the counts, and drains when the node does.

@@ -1,15 +1,13 @@
 //! The relay as a controller and two phones see it: orders by the ng protocol, RTP over real sockets.
 
+mod page;
+
 use ringway_media::{config, metrics::Metrics, service};
 use ringway_node::{clock::Clock, phase::Life};
+use ringway_router::NodeId;
 use serde_json::{Value, json};
 use std::{net::Ipv4Addr, process, sync::Arc, time::Duration};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpStream, UdpSocket},
-    task::JoinHandle,
-    time::timeout,
-};
+use tokio::{net::UdpSocket, task::JoinHandle, time::timeout};
 
 /// Nobody waits longer for an answer or a packet.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -34,7 +32,8 @@ impl World {
         let config: config::Relay = toml::from_str(&text).expect("it is well formed");
         let (life, metrics) = (Life::default(), Arc::new(Metrics::new().expect("names of their own")));
         let listen = ringway_node::config::Metrics { listen: (ip, 9090).into() };
-        let relay = tokio::spawn(service::run(config, metrics, Some(listen), Clock::start(), life.clone()));
+        let relay =
+            tokio::spawn(service::run(node(), config, metrics, Some(listen), Clock::start(), life.clone()));
         let controller = UdpSocket::bind((ip, 0)).await.expect("a free port");
         let mut world = Self { ip, life, relay, controller, count: 0 };
         let ready = async { while world.try_ask(&json!({"command": "ping"})).await["result"] != "pong" {} };
@@ -65,14 +64,8 @@ impl World {
         }
     }
 
-    /// What a browser would show.
     async fn page(&self, path: &str) -> String {
-        let mut stream = TcpStream::connect((self.ip, 9090)).await.expect("somebody listens");
-        let question = format!("GET {path} HTTP/1.1\r\nHost: relay\r\nConnection: close\r\n\r\n");
-        stream.write_all(question.as_bytes()).await.expect("sent");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.expect("text");
-        answer.split_once("\r\n\r\n").expect("an HTTP answer").1.to_owned()
+        page::page(self.ip, path).await
     }
 
     async fn phone(&self) -> UdpSocket {
@@ -104,6 +97,10 @@ impl World {
         self.ask(json!({"command": "answer", "call-id": call, "from-tag": "a", "to-tag": "b", "sdp": sdp}))
             .await
     }
+}
+
+fn node() -> NodeId {
+    NodeId { region: "us-west-2".parse().expect("a region"), node: "w2-1".parse().expect("a node") }
 }
 
 fn sdp(phone: &UdpSocket) -> String {

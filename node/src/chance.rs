@@ -1,4 +1,4 @@
-//! The one source of chance: seeds from the system's generator, which rooms pass on to generators of their own.
+//! The one source of chance: keys, and seeds from the system's generator, which rooms pass on to generators of their own.
 
 use rustls::crypto::aws_lc_rs::default_provider;
 
@@ -8,7 +8,16 @@ use rustls::crypto::aws_lc_rs::default_provider;
 /// When the system has no randomness to give: nothing that follows would be safe.
 #[must_use]
 pub fn seed() -> u64 {
-    let mut bytes = [0; 8];
+    u64::from_le_bytes(bytes())
+}
+
+/// Bytes that nobody can guess: a key.
+///
+/// # Panics
+/// As [`seed`].
+#[must_use]
+pub fn bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
     assert!(default_provider().secure_random.fill(&mut bytes).is_ok(), "the system gives no randomness");
-    u64::from_le_bytes(bytes)
+    bytes
 }

@@ -3,15 +3,18 @@
 use crate::{
     config,
     core::{
+        RelayId, StreamId,
         relay::{self, Keys, Learning, Local, Muxing, Remote, Section, Side},
         rtp::{Coding, Format},
     },
     ng::{Call, Family, Mux, Refusal, RtcpAttribute, Transport, Wishes},
 };
 use bytes::Bytes;
-use ringway_sip::sdp::{self, Description, Direction, Edit, Rtcp, Scope};
+use ringway_sip::sdp::{self, Description, Direction, Edit, Rtcp, Scope, Tunnel};
 use std::net::{IpAddr, SocketAddr};
 
+/// The port of descriptions between regions (RFC 863): media goes through tunnels, so nobody listens there, or sends.
+const DISCARD: u16 = 9;
 /// What stands in `o=` and `s=` where the controller wants the sender's own words replaced.
 const NOBODY: &str = "-";
 
@@ -19,6 +22,7 @@ const NOBODY: &str = "-";
 #[derive(Debug)]
 pub(super) struct Draft {
     pub(super) call: Call,
+    controller: String,
     wishes: Wishes,
     sides: [Side; 2],
     parts: Vec<Part>,
@@ -44,22 +48,14 @@ impl Draft {
     /// What the relay cannot do, or cannot be asked for.
     pub(super) fn read(
         description: &Description,
+        controller: String,
         call: Call,
         wishes: Wishes,
-        settings: &config::Relay,
+        sides: [Side; 2],
     ) -> Result<Self, Refusal> {
-        let interface = |place: usize| {
-            let name = wishes.interfaces.get(place).map_or("", String::as_str);
-            settings.interface(name).ok_or(Refusal::Invalid("direction"))
-        };
-        let family = wishes.family.map(|family| match family {
-            Family::V4 => relay::Family::V4,
-            Family::V6 => relay::Family::V6,
-        });
-        let from = Side::Edge { interface: interface(0)?, family: None };
-        let to = Side::Edge { interface: interface(1)?, family };
-        let parts = description.media().map(|media| Part::read(&media, &wishes)).collect::<Result<_, _>>()?;
-        Ok(Self { call, wishes, sides: [from, to], parts })
+        let tunneled = matches!(sides[0], Side::Mesh { .. });
+        let parts = description.media().map(|media| Part::read(&media, tunneled, &wishes));
+        Ok(Self { parts: parts.collect::<Result<_, _>>()?, call, controller, wishes, sides })
     }
 
     /// What the relay is told.
@@ -68,7 +64,7 @@ impl Draft {
         let Call { call_id, from_tag, to_tag, branch } = &self.call;
         let wishes = &self.wishes;
         tell(relay::Description {
-            controller: "",
+            controller: &self.controller,
             call_id,
             from_tag,
             to_tag,
@@ -95,17 +91,22 @@ impl Draft {
         description: &Description,
         locals: &[Local],
         settings: &config::Relay,
+        own: Option<RelayId>,
     ) -> Bytes {
         let mut edit = description.edit();
         let shown =
             |address: SocketAddr| self.wishes.media_address.unwrap_or_else(|| settings.shown(address.ip()));
         let ours = locals.iter().find_map(|local| match local {
             Local::Edge { rtp, .. } => Some(shown(*rtp)),
-            Local::Off | Local::Mesh { .. } => None,
+            // Nobody sends there, and nobody learns where the phone is.
+            Local::Mesh { .. } => settings.interface.first().map(|one| settings.shown(one.listen)),
+            Local::Off => None,
         });
         if let Some(ip) = ours {
             self.write_addresses(&mut edit, description, ip);
         }
+        edit.remove_ice();
+        edit.remove_tunnels();
         for (index, (part, local)) in
             self.parts.iter().zip(locals).enumerate().filter(|(_, (p, _))| !p.foreign)
         {
@@ -121,12 +122,14 @@ impl Draft {
                     edit.rtcp_mux(index, *mux);
                     edit.rtcp(index, self.rtcp(*rtcp, ours));
                 }
-                // Where there are no tunnels, none is handed out.
-                Local::Mesh { .. } => {}
+                Local::Mesh { stream } => {
+                    edit.port(index, DISCARD);
+                    edit.rtcp(index, None);
+                    let name = |own: RelayId| Tunnel { relay: own.0, stream: stream.0 };
+                    edit.tunnel(index, own.map(name));
+                }
             }
         }
-        edit.remove_ice();
-        edit.remove_tunnels();
         edit.finish()
     }
 
@@ -158,7 +161,7 @@ impl Draft {
 }
 
 impl Part {
-    fn read(media: &sdp::Media<'_>, wishes: &Wishes) -> Result<Self, Refusal> {
+    fn read(media: &sdp::Media<'_>, tunneled: bool, wishes: &Wishes) -> Result<Self, Refusal> {
         let Some(profile) = media.profile() else {
             let nothing = Vec::new();
             let (mux, reduced, sealed, held) = (false, false, false, false);
@@ -178,10 +181,13 @@ impl Part {
         if matches!(wishes.transport, Transport::Profile(wanted) if wanted != profile) {
             return Err(Refusal::Unsupported("another transport-protocol than the description's"));
         }
-        let rtcp = media.rtcp().map_err(|_| Refusal::Invalid("sdp"))?;
         let remote = match media.rtp() {
             _ if media.is_rejected() => Remote::Off,
-            Some(rtp) => Remote::Edge { rtp, rtcp },
+            _ if tunneled => {
+                let tunnel = media.tunnel().ok().flatten().ok_or(Refusal::Invalid("sdp"))?;
+                Remote::Mesh { relay: RelayId(tunnel.relay), stream: StreamId(tunnel.stream) }
+            }
+            Some(rtp) => Remote::Edge { rtp, rtcp: media.rtcp().map_err(|_| Refusal::Invalid("sdp"))? },
             // Names of hosts would have to be looked up while a call waits.
             None => return Err(Refusal::Unsupported("host names in c= lines")),
         };
@@ -227,6 +233,15 @@ fn format_of(media: &sdp::Media<'_>, format: &str) -> Option<Format> {
         }
     };
     Some(Format { payload_type, coding, clock_hz })
+}
+
+impl From<Family> for relay::Family {
+    fn from(family: Family) -> Self {
+        match family {
+            Family::V4 => Self::V4,
+            Family::V6 => Self::V6,
+        }
+    }
 }
 
 fn muxing(mux: Mux) -> Muxing {

@@ -1,7 +1,15 @@
 //! Where orders come in: each is given to the worker whose call it is, and what the relay says is written into the
 //! description.
+//!
+//! ```text
+//!  ng (datagrams) ─▶ commands ──┐
+//!                               ├─▶ exchange · about ─▶ worker
+//!  gRPC (control) ──────────────┘
+//! ```
 
+mod commands;
 mod describe;
+mod exchange;
 mod ng;
 mod report;
 
@@ -9,11 +17,11 @@ use crate::{
     config,
     core::relay::{Answered, Curb, Order, Refusal, Switch, Whom},
     metrics::Sums,
-    ng::{Call, Command, Delete, Gate, Gated, Party, Proposal, Refusal as Unfit, Reply, Sdp, Statistics},
-    path::Path,
+    ng::{Call, Refusal as Unfit},
+    path::{Path, Report, Shift},
+    steering::{Steering, Unrouted},
     worker::{self, Handle, Turn},
 };
-use describe::Draft;
 use ringway_sip::sdp;
 use std::{
     hash::{DefaultHasher, Hash as _, Hasher as _},
@@ -21,24 +29,77 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
+use tokio::sync::broadcast;
 
-pub use ng::serve;
+pub(crate) use exchange::{Exchange, Place};
+pub(crate) use ng::serve;
+
+/// Happenings that wait for a watcher at most; one that is slower misses some.
+const HAPPENINGS: usize = 4_096;
+/// Calls that a worker reports of in one turn.
+const REPORTS: usize = 64;
 
 /// The desk. Clones share the workers.
 #[derive(Clone)]
-pub struct Desk {
+pub(crate) struct Desk {
     workers: Arc<[Handle<Path>]>,
     settings: Arc<config::Relay>,
+    steering: Option<Arc<Steering>>,
     draining: Arc<AtomicBool>,
+    happenings: broadcast::Sender<Happening>,
+}
+
+/// What happened to calls by itself.
+#[derive(Debug, Clone)]
+pub(crate) enum Happening {
+    /// There was no media for too long: it is over.
+    Silent(Arc<Report>),
+    /// They take another path.
+    Moved(Arc<Shift>),
 }
 
 /// What is ordered about a call that is there.
 #[derive(Debug, Clone, Copy)]
-enum About {
+pub(crate) enum About {
+    /// It is over, or a branch of it.
     Delete,
+    /// What is known of it?
     Query,
+    /// Something is held back, or no longer.
     Curb(Curb, Switch),
+}
+
+/// Why an order was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Undone {
+    /// The description cannot be read.
+    #[error("SDP: {0}")]
+    Sdp(#[from] sdp::Error),
+    /// The relay cannot do what is wanted.
+    #[error("{0}")]
+    Unfit(Unfit),
+    /// The description names no relay of the mesh.
+    #[error("the description names no relay of the mesh")]
+    NoTunnel,
+    /// The relay refuses.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// There is no way to the region.
+    #[error(transparent)]
+    Unrouted(#[from] Unrouted),
+    /// The worker did not take it.
+    #[error(transparent)]
+    Worker(#[from] worker::Refusal),
+}
+
+impl Undone {
+    /// Whether another relay could do it: this one is full.
+    pub(crate) fn is_full(&self) -> bool {
+        matches!(self, Self::Refused(Refusal::Calls | Refusal::NoPorts { .. } | Refusal::NoStreams))
+            || matches!(self, Self::Unrouted(Unrouted::Full))
+    }
 }
 
 impl About {
@@ -51,46 +112,21 @@ impl About {
     }
 }
 
-/// Why an order was not carried out.
-enum Undone {
-    Refused(Refusal),
-    Worker(worker::Refusal),
-}
-
-impl From<Undone> for Reply {
-    fn from(undone: Undone) -> Self {
-        match undone {
-            Undone::Refused(Refusal::NoCall) => Reply::unknown_call(),
-            Undone::Refused(refusal) => Reply::Refused(refusal.to_string()),
-            Undone::Worker(refusal) => Reply::Refused(refusal.to_string()),
-        }
-    }
-}
-
 impl Desk {
-    /// A desk before these workers; there is at least one.
+    /// A desk before these workers; there is at least one. Without `steering` there are no tunnels.
     #[must_use]
-    pub fn new(workers: Vec<Handle<Path>>, settings: Arc<config::Relay>) -> Self {
+    pub(crate) fn new(
+        workers: Arc<[Handle<Path>]>,
+        settings: Arc<config::Relay>,
+        steering: Option<Arc<Steering>>,
+    ) -> Self {
         assert!(!workers.is_empty(), "a relay has workers");
-        Self { workers: workers.into(), settings, draining: Arc::default() }
+        let happenings = broadcast::Sender::new(HAPPENINGS);
+        Self { workers, settings, steering, draining: Arc::default(), happenings }
     }
 
-    /// Carries out one order of the ng protocol.
-    pub async fn order(&self, command: Command, load_limit: bool) -> Reply {
-        match command {
-            Command::Ping => Reply::Pong,
-            Command::Offer(proposal) => self.propose(*proposal, true, load_limit).await,
-            Command::Answer(proposal) => self.propose(*proposal, false, load_limit).await,
-            Command::Delete(delete) => self.delete(delete).await,
-            Command::Query(query) => self.query(query.call.call_id).await,
-            Command::List(limit) => self.list(limit).await,
-            Command::Statistics => self.statistics().await,
-            Command::Gate(gate) => self.gate(gate).await,
-        }
-    }
-
-    /// What all workers have counted. `None`: one of them has ended.
-    pub async fn look(&self) -> Option<Sums> {
+    /// What has been counted. `None`: a worker has ended.
+    pub(crate) async fn look(&self) -> Option<Sums> {
         let mut sums = Sums::default();
         for worker in &*self.workers {
             let asked = worker.ask(|path, turn| (path.relay().counts(), path.relay().present(turn.now)));
@@ -101,94 +137,85 @@ impl Desk {
     }
 
     /// Takes no new calls from now on.
-    pub fn drain(&self) {
+    pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
     }
 
     /// Ends what has been silent for too long.
-    pub async fn sweep(&self) {
+    pub(crate) async fn sweep(&self) {
         for worker in &*self.workers {
             // A worker that has ended ends the process elsewhere.
-            let _ = worker.ask(Path::sweep).await;
-        }
-    }
-
-    async fn propose(&self, proposal: Proposal, offer: bool, load_limit: bool) -> Reply {
-        let description = match sdp::Description::parse(proposal.sdp, &sdp::Limits::default()) {
-            Ok(description) => description,
-            Err(error) => return Reply::Refused(format!("SDP: {error}")),
-        };
-        let draft = match Draft::read(&description, proposal.call, proposal.wishes, &self.settings) {
-            Ok(draft) => Arc::new(draft),
-            Err(refusal) => return refusal.into(),
-        };
-        let drains = offer && self.draining.load(Ordering::Relaxed);
-        let of_worker = Arc::clone(&draft);
-        let answered = self.ask(&draft.call.call_id, move |path, turn| {
-            let call_id = &of_worker.call.call_id;
-            if drains && path.order(Order::Query { call_id }, turn) == Err(Refusal::NoCall) {
-                // Its controller asks the next relay.
-                return Err(Refusal::Calls);
+            for report in worker.ask(Path::sweep).await.unwrap_or_default() {
+                self.tell(Happening::Silent(Arc::new(report)));
             }
-            of_worker.with(|description| {
-                let order = if offer { Order::Offer(description) } else { Order::Answer(description) };
-                path.order(order, turn)
-            })
-        });
-        match answered.await {
-            Ok(Answered::Media(locals)) => {
-                Reply::Sdp(Sdp(draft.write(&description, &locals, &self.settings).to_vec()))
+        }
+    }
+
+    /// Tells all who watch.
+    pub(crate) fn tell(&self, happening: Happening) {
+        // Nobody may watch.
+        let _ = self.happenings.send(happening);
+    }
+
+    /// What happens from now on.
+    pub(crate) fn watch(&self) -> broadcast::Receiver<Happening> {
+        self.happenings.subscribe()
+    }
+
+    /// How the relay speaks with the mesh, if it does.
+    pub(crate) fn steering(&self) -> Option<&Arc<Steering>> {
+        self.steering.as_ref()
+    }
+
+    /// The controller lives. How long its lease lasts.
+    ///
+    /// # Errors
+    /// When it has no name, or there are too many.
+    pub(crate) async fn renew(&self, controller: &str) -> Result<Duration, Undone> {
+        let mut lasts = Duration::MAX;
+        for worker in &*self.workers {
+            let controller = controller.to_owned();
+            let renewed =
+                worker.ask(move |path, turn| path.order(Order::Renew { controller: &controller }, turn));
+            if let Answered::Lease(lease) = renewed.await?? {
+                lasts = lasts.min(lease);
             }
-            Ok(_) => unreachable!("an offer or answer is answered by media"),
-            Err(Undone::Refused(Refusal::Calls | Refusal::NoPorts { .. } | Refusal::NoStreams)) => {
-                Reply::full(load_limit)
-            }
-            Err(undone) => undone.into(),
         }
+        Ok(lasts)
     }
 
-    async fn delete(&self, Delete { call, fatal, delay: _ }: Delete) -> Reply {
-        match self.about(call, About::Delete).await {
-            Ok(Answered::Over(report)) => Reply::Report(report::of(&report)),
-            Ok(_) => unreachable!("a delete is answered by a report"),
-            Err(Undone::Refused(Refusal::NoCall | Refusal::NoParty)) => Reply::nothing_deleted(fatal),
-            Err(undone) => undone.into(),
-        }
-    }
-
-    async fn query(&self, call_id: String) -> Reply {
-        let call = Call { call_id, ..Call::default() };
-        match self.about(call, About::Query).await {
-            Ok(Answered::Report(report)) => Reply::Report(report::of(&report)),
-            Ok(_) => unreachable!("a query is answered by a report"),
-            Err(undone) => undone.into(),
-        }
-    }
-
-    async fn gate(&self, gate: Gate) -> Reply {
-        let curb = match gate.what {
-            Gated::Media => Curb::Media,
-            Gated::Sound => Curb::Voice,
-            Gated::Dtmf => Curb::Keys,
-            Gated::Copy => return Unfit::Unsupported("forwarding").into(),
+    /// An order about a call that is there.
+    ///
+    /// # Errors
+    /// When it is not carried out.
+    pub(crate) async fn about(&self, call: Call, about: About) -> Result<Answered, Undone> {
+        let call_id = call.call_id.clone();
+        let job = move |path: &mut Path, turn: &mut Turn<'_>| {
+            let Call { call_id, from_tag, to_tag, branch } = &call;
+            path.order(about.order(Whom { call_id, from_tag, to_tag, branch }), turn)
         };
-        let from_tag = match gate.from {
-            Party::Everybody => String::new(),
-            Party::Tag(tag) => tag,
-            Party::Label(_) | Party::Address(_) => {
-                return Unfit::Unsupported("a party by label or address").into();
+        Ok(self.worker(&call_id).ask(job).await??)
+    }
+
+    /// The same, with what its packets took.
+    ///
+    /// # Errors
+    /// When it is not carried out.
+    pub(crate) async fn report(&self, call: Call, about: About) -> Result<Report, Undone> {
+        let call_id = call.call_id.clone();
+        let job = move |path: &mut Path, turn: &mut Turn<'_>| {
+            let Call { call_id, from_tag, to_tag, branch } = &call;
+            let answered = path.order(about.order(Whom { call_id, from_tag, to_tag, branch }), turn)?;
+            match answered {
+                Answered::Over(call) | Answered::Report(call) => Ok(path.report(call)),
+                Answered::Media(_) | Answered::Lease(_) | Answered::Done => Err(Refusal::NoCall),
             }
         };
-        // The relay holds back what a party sends, to whomever.
-        if gate.to != Party::Everybody {
-            return Unfit::Unsupported("to-tag").into();
-        }
-        let switch = if gate.closed { Switch::On } else { Switch::Off };
-        let call = Call { from_tag, to_tag: String::new(), ..gate.call };
-        self.about(call, About::Curb(curb, switch)).await.map_or_else(Reply::from, |_| Reply::done())
+        Ok(self.worker(&call_id).ask(job).await??)
     }
 
-    async fn list(&self, limit: usize) -> Reply {
+    /// The Call-IDs of all calls, `limit` at the most.
+    pub(crate) async fn list(&self, limit: usize) -> Vec<String> {
         let mut calls = Vec::new();
         for worker in &*self.workers {
             let more = limit.saturating_sub(calls.len());
@@ -197,37 +224,30 @@ impl Desk {
             });
             calls.extend(named.await.unwrap_or_default());
         }
-        Reply::Calls(calls)
+        calls
     }
 
-    async fn statistics(&self) -> Reply {
-        let Some(sums) = self.look().await else { return Undone::Worker(worker::Refusal::Ended).into() };
-        Reply::Statistics(Box::new(Statistics {
-            calls: sums.calls() as u64,
-            packets: sums.passed(),
-            errors: sums.dropped(),
-            ..Statistics::default()
-        }))
-    }
-
-    /// An order about a call that is there.
-    async fn about(&self, call: Call, about: About) -> Result<Answered, Undone> {
-        let call_id = call.call_id.clone();
-        let job = move |path: &mut Path, turn: &mut Turn<'_>| {
-            let Call { call_id, from_tag, to_tag, branch } = &call;
-            path.order(about.order(Whom { call_id, from_tag, to_tag, branch }), turn)
-        };
-        self.ask(&call_id, job).await
-    }
-
-    /// Has the worker whose call it is do a job.
-    async fn ask(
-        &self,
-        call_id: &str,
-        job: impl FnOnce(&mut Path, &mut Turn<'_>) -> Result<Answered, Refusal> + Send + 'static,
-    ) -> Result<Answered, Undone> {
-        let done = self.worker(call_id).ask(job).await.map_err(Undone::Worker)?;
-        done.map_err(Undone::Refused)
+    /// The reports of these calls, as far as they are still there; some at a time, so that no packet waits for them.
+    pub(crate) async fn reports(&self, calls: &[String]) -> Vec<Report> {
+        let mut reports = Vec::new();
+        for some in calls.chunks(REPORTS) {
+            for worker in &*self.workers {
+                let its = some.iter().filter(|call| self.worker(call).is(worker)).cloned();
+                let its: Vec<String> = its.collect();
+                if its.is_empty() {
+                    continue;
+                }
+                let asked = worker.ask(move |path, turn| {
+                    let query = |call_id: &String| match path.order(Order::Query { call_id }, turn) {
+                        Ok(Answered::Report(call)) => Some(path.report(call)),
+                        _ => None,
+                    };
+                    its.iter().filter_map(query).collect::<Vec<_>>()
+                });
+                reports.extend(asked.await.unwrap_or_default());
+            }
+        }
+        reports
     }
 
     fn worker(&self, call_id: &str) -> &Handle<Path> {

@@ -24,7 +24,12 @@ const COOKIE_BYTES: usize = 32 * 1_024 * 1_024;
 ///
 /// # Errors
 /// What the socket said.
-pub async fn serve(socket: UdpSocket, desk: Desk, clock: Clock, metrics: Arc<Metrics>) -> io::Result<()> {
+pub(crate) async fn serve(
+    socket: UdpSocket,
+    desk: Desk,
+    clock: Clock,
+    metrics: Arc<Metrics>,
+) -> io::Result<()> {
     let (socket, room) = (Arc::new(socket), Arc::new(Semaphore::new(AT_WORK)));
     let cookies = Arc::new(Mutex::new(Cookies::new(COOKIES, COOKIE_BYTES)));
     let mut buffer = vec![0; 65_535];

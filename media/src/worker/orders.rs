@@ -119,6 +119,12 @@ impl<D> Handle<D> {
         told.await.map_err(|_| Refusal::Ended)
     }
 
+    /// Whether it is the way to the same worker.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// What the worker has counted.
     #[must_use]
     pub fn counts(&self) -> &Counts {

@@ -30,7 +30,7 @@ const FORMATS: [Format; 2] = [
 ];
 const TUNNEL: SocketId = SocketId(0);
 const EDGE: Side = Side::Edge { interface: 0, family: None };
-const MESH: Side = Side::Mesh { route: RouteKey(1) };
+const MESH: Side = Side::Mesh { route: Some(RouteKey(1)) };
 /// Where the caller of each call is, and where the others are.
 const SIDES: [[Side; 2]; 3] = [[EDGE, Side::Edge { interface: 1, family: None }], [EDGE, MESH], [MESH, EDGE]];
 const MUXINGS: [Muxing; 6] =

@@ -31,6 +31,22 @@ pub struct Condition {
     pub called: Vec<String>,
 }
 
+impl Condition {
+    /// Whether the rule speaks of this call.
+    pub fn fits(&self, traffic: &Traffic) -> bool {
+        let Traffic { class, tenant, called } = traffic;
+        let is_word = |word: &String| {
+            tenant.as_ref().is_some_and(|tenant| match word.strip_suffix('*') {
+                Some(start) => tenant.as_str().starts_with(start),
+                None => tenant.as_str() == word,
+            })
+        };
+        (self.classes.is_empty() || self.classes.contains(class))
+            && (self.tenants.is_empty() || self.tenants.iter().any(is_word))
+            && (self.called.is_empty() || self.called.iter().any(|start| called.starts_with(start)))
+    }
+}
+
 /// Calls that no rule tells apart.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Kind {

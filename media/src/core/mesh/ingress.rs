@@ -230,7 +230,7 @@ impl Line {
 
     fn moved(&self, moved: Moved) -> Move {
         let hops = moved.to.and_then(|number| self.hops(number.path()));
-        Move { to: self.end.relay, route: self.route, hops, moved }
+        Move { to: self.end.relay, port: self.end.port, route: self.route, hops, moved }
     }
 }
 

@@ -106,6 +106,48 @@ pub struct Counts {
     pub refused: Refusals,
 }
 
+impl Counts {
+    /// All of another one as well.
+    pub fn add(&mut self, other: &Self) {
+        self.fates_mut().into_iter().zip(other.fates()).for_each(|(sum, (_, count))| *sum += count);
+        self.refused.add_all(&other.refused);
+    }
+
+    /// Each count but those of refusals, with its metric label.
+    #[must_use]
+    pub fn fates(&self) -> [(&'static str, u64); 11] {
+        [
+            ("sent", self.sent),
+            ("sent-copy", self.sent_copies),
+            ("delivered", self.delivered),
+            ("copy", self.copies),
+            ("late", self.late),
+            ("crowded", self.crowded),
+            ("passed", self.passed),
+            ("probe", self.probes),
+            ("report", self.reports),
+            ("report-foreign", self.reports_foreign),
+            ("move-dropped", self.moves_dropped),
+        ]
+    }
+
+    fn fates_mut(&mut self) -> [&mut u64; 11] {
+        [
+            &mut self.sent,
+            &mut self.sent_copies,
+            &mut self.delivered,
+            &mut self.copies,
+            &mut self.late,
+            &mut self.crowded,
+            &mut self.passed,
+            &mut self.probes,
+            &mut self.reports,
+            &mut self.reports_foreign,
+            &mut self.moves_dropped,
+        ]
+    }
+}
+
 impl Mesh {
     /// For worker `worker` of a relay in `region`, which sends from these sockets, one a lane, and knows these relays. No
     /// routes yet, so it carries packets only for others.
@@ -227,6 +269,18 @@ impl Mesh {
         line.into_iter().flat_map(|line| {
             line.trunk.places().filter_map(|(_, number)| Some((line.hops(number.path())?, number)))
         })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn region(&self) -> &Region {
+        &self.region
+    }
+
+    /// The relays that it knows.
+    #[must_use]
+    pub fn table(&self) -> &Table {
+        &self.table
     }
 
     /// What frames showed of the links of the own region since the last time.

@@ -11,6 +11,8 @@ const MOVES_MAX: usize = 256;
 pub struct Move {
     /// Where the streams go.
     pub to: RelayId,
+    /// To which worker there.
+    pub port: u8,
     /// Which of them.
     pub route: RouteKey,
     /// The relays from now on, the destination last; `None`: no path may carry them.

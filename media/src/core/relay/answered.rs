@@ -1,11 +1,11 @@
 //! What a controller gets back.
 
 use super::super::{
-    CallKey, SocketId, StreamId,
+    CallKey, RelayId, SocketId, StreamId,
     rtp::{Malformed, Summary},
     srtp,
 };
-use super::Side;
+use super::{RouteKey, Side};
 use ringway_router::Time;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -77,6 +77,8 @@ pub struct StreamReport {
     pub local: Option<SocketAddr>,
     /// Where packets for the party go, on the edge side; `None`: nowhere.
     pub remote: Option<SocketAddr>,
+    /// Where its packets go on to, if through tunnels.
+    pub tunneled: Option<Tunneled>,
     /// RTCP shares the port.
     pub muxed: bool,
     /// When its last packet came; `None`: none has come.
@@ -89,6 +91,17 @@ pub struct StreamReport {
     pub round_trip: Option<Duration>,
     /// Mean opinion score of somebody who listens here, 1 to 4.5; `None`: not known.
     pub mos: Option<f64>,
+}
+
+/// Where packets go that leave through tunnels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tunneled {
+    /// The relay of the other region.
+    pub to: RelayId,
+    /// The number of the stream there.
+    pub stream: StreamId,
+    /// Which way.
+    pub route: RouteKey,
 }
 
 /// What happened by itself.

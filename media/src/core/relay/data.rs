@@ -10,7 +10,7 @@ use super::super::{
     rtp::{Coding, Header, Item, Kind, Seen, check_rtcp, kind, rtcp_items, rtcp_like},
 };
 use super::{
-    Event, Onward, Reason, Relay, Tunnels, Verdict,
+    Event, Onward, Reason, Relay, Tunneled, Tunnels, Verdict,
     latch::Heard,
     leg::{Edge, Leg, Mux, Way},
 };
@@ -128,9 +128,9 @@ impl Relay {
         seal(other, rtcp, (hidden, passes), &mut packet)?;
         match &other.way {
             Way::Edge(edge) => send(edge, other.mux, rtcp, packet.filled(), exits.outbox),
-            Way::Mesh(mesh) => {
-                let (to, stream) = mesh.remote.ok_or(Reason::Nowhere)?;
-                let frame = Onward { to, stream, route: mesh.route, rtcp };
+            Way::Mesh(_) => {
+                let Tunneled { to, stream, route } = other.tunneled().ok_or(Reason::Nowhere)?;
+                let frame = Onward { to, stream, route, rtcp };
                 let sent = exits.tunnels.send(now, frame, packet.filled(), exits.outbox);
                 if sent { Ok(()) } else { Err(Reason::NoWay) }
             }

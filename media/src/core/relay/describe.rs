@@ -3,7 +3,7 @@
 use super::{
     Binder, Description, Local, Muxing, NAME_BYTES_MAX, Refusal, Relay, Remote, SECTIONS_MAX, Section, Side,
     call::{Call, Party},
-    leg::{Curbs, Hearing, Mux, Way},
+    leg::{Curbs, Hearing, Mux},
     open::{Ends, Fresh},
     ports::family_of,
 };
@@ -221,6 +221,7 @@ impl Relay {
             leg.describe(now, section, &hearing(offer));
             leg.mux_alone = matches!(offer.muxing, Muxing::Accept | Muxing::Demux);
             leg.mux = offered(leg.mux, section.mux && offer.muxing != Muxing::Reject);
+            leg.steer(offer.from);
         }
         if let Some(leg) = self.legs.find_mut(to) {
             leg.tell_formats(section.formats);
@@ -231,9 +232,7 @@ impl Relay {
                 Muxing::Offer | Muxing::Require => true,
             };
             leg.mux = offered(leg.mux, share);
-            if let (Way::Mesh(mesh), Side::Mesh { route }) = (&mut leg.way, offer.to) {
-                mesh.route = route;
-            }
+            leg.steer(offer.to);
         }
         let free = |leg: u32| self.legs.find(leg).is_some_and(|leg| leg.peer.is_none());
         // RFC 3264 §5.1: whoever offers must hear at once. Of several branches the first one is heard until one answers.
@@ -258,6 +257,7 @@ impl Relay {
         let mut agreed = false;
         if let Some(leg) = self.legs.find_mut(to) {
             leg.describe(now, section, &hearing(answer));
+            leg.steer(answer.from);
             agreed = leg.mux != Mux::Never && section.mux;
             leg.mux = if agreed { Mux::Agreed } else { Mux::Never };
             leg.lock.turn(section.keys.answerer, section.keys.offerer);

@@ -5,7 +5,9 @@ use super::super::{
     rtp::{Coding, Format, RoundTrip, Stats},
     srtp::{Receiver, Sender},
 };
-use super::{FORMATS_MAX, Learning, Locks, Remote, RouteKey, Section, latch::Latch, ports::Pair};
+use super::{
+    FORMATS_MAX, Learning, Locks, Remote, RouteKey, Section, Side, Tunneled, latch::Latch, ports::Pair,
+};
 use ringway_router::Time;
 use std::net::{IpAddr, SocketAddr};
 
@@ -138,6 +140,20 @@ impl Leg {
                 unreachable!("sides are checked before anything is changed")
             }
         }
+    }
+
+    /// The way to its party is another one from now on, if anybody says so.
+    pub(super) fn steer(&mut self, side: Side) {
+        if let (Way::Mesh(mesh), Side::Mesh { route: Some(route) }) = (&mut self.way, side) {
+            mesh.route = route;
+        }
+    }
+
+    /// Where what its party gets goes, if through tunnels.
+    pub(super) fn tunneled(&self) -> Option<Tunneled> {
+        let Way::Mesh(mesh) = &self.way else { return None };
+        let (to, stream) = mesh.remote?;
+        Some(Tunneled { to, stream, route: mesh.route })
     }
 
     /// Whether we cannot read what it sends.

@@ -29,7 +29,7 @@ mod slab;
 mod streams;
 mod tunnels;
 
-pub use answered::{Answered, CallReport, Event, Local, Reason, StreamReport, Verdict};
+pub use answered::{Answered, CallReport, Event, Local, Reason, StreamReport, Tunneled, Verdict};
 pub use data::{Arrival, Exits, Packet};
 pub use order::{
     Curb, Description, Family, Keys, Learning, Locks, Muxing, Order, Remote, Section, Side, Switch, Whom,
@@ -151,6 +151,13 @@ impl Relay {
     /// The Call-IDs of all calls.
     pub fn call_ids(&self) -> impl Iterator<Item = &str> {
         self.ids.keys().map(|id| &**id)
+    }
+
+    /// The calls of which a stream leaves like this: Call-ID and controller.
+    pub fn calls_through(&self, like: impl Fn(Tunneled) -> bool) -> impl Iterator<Item = (&str, &str)> {
+        let fits = move |leg| self.legs.find(leg).and_then(Leg::tunneled).is_some_and(&like);
+        let calls = self.calls.iter().map(|(_, call)| call);
+        calls.filter(move |call| call.legs().any(&fits)).map(|call| (&*call.id, &*call.controller))
     }
 
     /// What became of all packets so far.

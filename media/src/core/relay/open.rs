@@ -91,6 +91,7 @@ impl Relay {
                 Ok(leg)
             }
             Side::Mesh { route } => {
+                let route = route.ok_or(Refusal::Region)?;
                 let way = |stream| Way::Mesh(Mesh { stream, remote: None, route });
                 let leg = self.legs.insert(Leg::new(call, way(StreamId(0)), formats));
                 let Some(stream) = self.streams.hand_out(leg) else {

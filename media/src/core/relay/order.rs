@@ -84,8 +84,8 @@ pub enum Side {
     },
     /// The relay of another region.
     Mesh {
-        /// Which way to there.
-        route: RouteKey,
+        /// Which way to there. `None`: as before; there is none before the first offer.
+        route: Option<RouteKey>,
     },
 }
 

@@ -23,6 +23,9 @@ pub enum Refusal {
     /// A description of the mesh side that names addresses, or the other way round; or both sides are the mesh.
     #[error("the description does not fit the sides that it is for")]
     Sides,
+    /// A party in another region, and nobody said in which.
+    #[error("the region of the other party is not known")]
+    Region,
     /// The address is not of the family that the port is of.
     #[error("the address is of another family than the port")]
     Family,

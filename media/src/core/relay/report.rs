@@ -3,7 +3,7 @@
 use super::{
     CallReport, Relay, StreamReport,
     call::Call,
-    leg::{Mux, Way},
+    leg::{Leg, Mux, Way},
 };
 
 impl Relay {
@@ -17,6 +17,7 @@ impl Relay {
                     Way::Edge(edge) => (Some(self.ports.local(edge.pair)), edge.latch.destination()),
                     Way::Mesh(_) => (None, None),
                 };
+                let tunneled = leg.peer.and_then(|peer| self.legs.find(peer)).and_then(Leg::tunneled);
                 let peer = leg
                     .peer
                     .and_then(|peer| call.parties.iter().find(|party| party.legs.contains(&Some(peer))));
@@ -29,6 +30,7 @@ impl Relay {
                     side: party.side,
                     local,
                     remote,
+                    tunneled,
                     muxed: leg.mux == Mux::Agreed,
                     last: leg.stats.last(),
                     dropped: leg.dropped,

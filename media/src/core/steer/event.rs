@@ -146,6 +146,21 @@ impl Counts {
     }
 }
 
+impl Why {
+    /// The metric label.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Dark => "dark",
+            Self::Brownout => "brownout",
+            Self::LinkDown => "link-down",
+            Self::Table => "table",
+            Self::Unlisted => "unlisted",
+        }
+    }
+}
+
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

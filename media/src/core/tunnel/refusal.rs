@@ -88,6 +88,11 @@ impl Refusals {
         self.0[refusal as usize] += 1;
     }
 
+    /// All of another one as well.
+    pub fn add_all(&mut self, other: &Self) {
+        self.0.iter_mut().zip(other.0).for_each(|(count, more)| *count += more);
+    }
+
     /// Each reason and its count.
     pub fn iter(&self) -> impl Iterator<Item = (Refusal, u64)> {
         Refusal::ALL.into_iter().zip(self.0)

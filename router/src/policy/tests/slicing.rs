@@ -48,19 +48,6 @@ fn traffic() -> impl Strategy<Value = Traffic> {
     })
 }
 
-/// As a data plane reads a condition, which has nothing but its words.
-fn fits(condition: &Condition, call: &Traffic) -> bool {
-    let Condition { bit: _, classes, tenants, called } = condition;
-    let is = |word: &String, tenant: &str| match word.strip_suffix('*') {
-        Some(start) => tenant.starts_with(start),
-        None => word == tenant,
-    };
-    let tenant = call.tenant.as_ref().map(Tenant::as_str);
-    (classes.is_empty() || classes.contains(&call.class))
-        && (tenants.is_empty() || tenant.is_some_and(|tenant| tenants.iter().any(|word| is(word, tenant))))
-        && (called.is_empty() || called.iter().any(|start| call.called.starts_with(start)))
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -77,7 +64,7 @@ proptest! {
         prop_assert!(!slices.is_empty() && slices.is_sorted());
         for call in calls {
             let slice = policy.slice_of(&call);
-            let fitting = policy.conditions().filter(|condition| fits(condition, &call));
+            let fitting = policy.conditions().filter(|condition| condition.fits(&call));
             prop_assert_eq!(fitting.fold(0, |rules, condition| rules | 1 << condition.bit), slice.rules);
             let listed = slices.contains(&slice) || {
                 // A class without routes of its own rides with voice.

@@ -130,7 +130,7 @@ fn the_way_can_be_told_anew() {
     let (mut one, mut other) = World::two();
     let (a, _) = call(&mut one, &mut other);
     let sections = [section(phone(1))];
-    let to = Side::Mesh { route: RouteKey(8) };
+    let to = Side::Mesh { route: Some(RouteKey(8)) };
     one.offer(Description { to, ..answer(&sections) }).unwrap();
     assert!(one.send(phone(1), a, &rtp(7, 1)).is_ok());
     assert_eq!(one.tunnels.routes, [RouteKey(8)]);

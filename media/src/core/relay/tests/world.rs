@@ -19,7 +19,7 @@ pub(super) const FORMATS: [Format; 3] = [
     Format { payload_type: 101, coding: Coding::Event, clock_hz: 8_000 },
 ];
 pub(super) const EDGE: Side = Side::Edge { interface: 0, family: None };
-pub(super) const MESH: Side = Side::Mesh { route: RouteKey(3) };
+pub(super) const MESH: Side = Side::Mesh { route: Some(RouteKey(3)) };
 pub(super) const TUNNEL: SocketId = SocketId(0);
 
 /// One relay, its host, and what it sent.

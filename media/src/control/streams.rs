@@ -1,0 +1,147 @@
+//! What controllers and the mesh hear as it happens.
+
+use super::convert::{self, Heard};
+use crate::{
+    desk::{Desk, Happening},
+    steering::Steering,
+};
+use ringway_proto::media::{CallEvent, CallReport, MeshWord, RelayWord, call_event::What};
+use ringway_router::Time;
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    sync::{
+        broadcast::error::RecvError,
+        mpsc::{self, Sender},
+    },
+    time::interval,
+};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Status, Streaming};
+
+/// Words that wait for a slow listener; then it slows us down, not memory.
+const WORDS: usize = 64;
+
+type Words<T> = ReceiverStream<Result<T, Status>>;
+type Told<T> = Sender<Result<T, Status>>;
+
+/// The reports of all calls.
+pub(super) fn calls(desk: Desk) -> Words<CallReport> {
+    let (tell, told) = mpsc::channel(WORDS);
+    tokio::spawn(async move {
+        for some in desk.list(usize::MAX).await.chunks(WORDS) {
+            for report in desk.reports(some).await {
+                if tell.send(Ok(convert::report(report))).await.is_err() {
+                    return;
+                }
+            }
+        }
+    });
+    ReceiverStream::new(told)
+}
+
+/// What happens to the calls of a controller. While it listens, its lease is kept.
+pub(super) fn happenings(desk: Desk, controller: String, lease: Duration) -> Words<CallEvent> {
+    let (tell, told) = mpsc::channel(WORDS);
+    tokio::spawn(async move {
+        let mut happens = desk.watch();
+        let mut renewal = interval((lease / 3).max(Duration::from_millis(1)));
+        loop {
+            tokio::select! {
+                () = tell.closed() => return,
+                _ = renewal.tick() => {
+                    if let Err(undone) = desk.renew(&controller).await {
+                        tracing::debug!(%undone, "the lease of a watcher is not kept");
+                    }
+                }
+                happened = happens.recv() => match happened {
+                    Ok(happening) => {
+                        if told_of(&tell, &controller, &happening).await.is_none() {
+                            return;
+                        }
+                    }
+                    Err(RecvError::Lagged(missed)) => {
+                        let slow = format!("too slow: {missed} events were missed");
+                        // It may have gone.
+                        let _ = tell.send(Err(Status::data_loss(slow))).await;
+                        return;
+                    }
+                    Err(RecvError::Closed) => return,
+                },
+            }
+        }
+    });
+    ReceiverStream::new(told)
+}
+
+/// `None`: nobody listens any more.
+async fn told_of(tell: &Told<CallEvent>, controller: &str, happening: &Happening) -> Option<()> {
+    match happening {
+        Happening::Silent(report) if *report.call.controller == *controller => {
+            let last = report.call.streams.iter().filter_map(|stream| stream.last).max();
+            let silent = What::Silent(convert::report(report.as_ref().clone()));
+            let at = last.unwrap_or(report.call.signaled);
+            tell.send(Ok(convert::event(&report.call.call_id, at, silent))).await.ok()
+        }
+        Happening::Moved(shift) => {
+            for (call_id, _) in shift.calls.iter().filter(|(_, of)| of == controller) {
+                let at: Time = shift.to.since;
+                let moved = What::Moved(convert::of_use(shift.to.clone()));
+                tell.send(Ok(convert::event(call_id, at, moved))).await.ok()?;
+            }
+            Some(())
+        }
+        Happening::Silent(_) => Some(()),
+    }
+}
+
+/// One stream of the mesh.
+pub(super) fn steer(steering: Arc<Steering>, mut words: Streaming<MeshWord>) -> Words<RelayWord> {
+    let (tell, told) = mpsc::channel(WORDS);
+    tokio::spawn(async move {
+        let (mut myself, mut links) = (steering.myself(), steering.links());
+        myself.mark_changed();
+        loop {
+            tokio::select! {
+                word = words.message() => match word {
+                    Ok(Some(word)) => {
+                        if let Err(status) = take(&steering, word).await {
+                            // It may have gone.
+                            let _ = tell.send(Err(status)).await;
+                            return;
+                        }
+                    }
+                    Ok(None) | Err(_) => return,
+                },
+                changed = myself.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    let word = convert::myself(&myself.borrow_and_update());
+                    if tell.send(Ok(word)).await.is_err() {
+                        return;
+                    }
+                }
+                counted = links.recv() => match counted {
+                    Ok(links) if links.is_empty() => {}
+                    Ok(links) => {
+                        if tell.send(Ok(convert::counts(&links))).await.is_err() {
+                            return;
+                        }
+                    }
+                    // What was missed is lost: counts go on from here.
+                    Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => return,
+                },
+            }
+        }
+    });
+    ReceiverStream::new(told)
+}
+
+async fn take(steering: &Steering, word: MeshWord) -> Result<(), Status> {
+    match convert::heard(word)? {
+        Heard::Roster(peers) => steering.meet(&peers).await,
+        Heard::Routes(routes) => steering.route(routes).await,
+    }
+    Ok(())
+}
