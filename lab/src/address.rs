@@ -17,6 +17,10 @@ pub const SIP_TLS_PORT: u16 = 5061;
 pub const PROBE_PORT: u16 = 8620;
 /// Tunnels between the media relays of two regions, UDP, to the first worker; the others have the ports above it.
 pub const MEDIA_PORT: u16 = 8700;
+/// gRPC of the media relay, TCP, never carried between regions.
+pub const CONTROL_PORT: u16 = 8640;
+/// The ng protocol of the media relay, UDP, never carried between regions.
+pub const NG_PORT: u16 = 2223;
 /// Mesh gRPC, TCP.
 pub const MESH_PORT: u16 = 50050;
 /// Admin gRPC, TCP, never carried between regions.

@@ -150,9 +150,6 @@ fn voice(media: &MediaTotals) -> Vec<String> {
             "  voice    {streams} streams   sent {sent}   received {received}   lost {lost}   duplicated {duplicated}   wrong {wrong}   silent {silent}   discontinuous {discontinuous}"
         ),
         format!("  gaps     p50 {p50:.0} ms   p99 {p99:.0} ms   max {max:.0} ms   lowest MOS {mos}"),
-        // Until relays carry it from region to region.
-        "           it went from phone to phone, not over the links between the regions; paths are those of signaling"
-            .to_owned(),
     ]
 }
 

@@ -255,6 +255,21 @@ fn a_copy_over_another_path_is_anchored_once() {
 }
 
 #[test]
+fn a_copy_keeps_the_description_though_the_mesh_forgets_the_relay_there() {
+    let mut world = anchored(&Survey::fair().policy(DIRECT_FIRST), talks());
+    world.cut(Oregon, Virginia);
+    world.place(offer(&world, "c1"));
+    world.run_ms(20);
+    assert_eq!(world.packets(Oregon.proxy(), Virginia.proxy()).count(), 1, "the first copy is on its way");
+    world.look(Oregon, |view| view.media.clear());
+    world.settle();
+    assert_eq!(world.placed("c1").bye, Some(200));
+    assert_eq!(world.relay(Oregon).told("c1"), ["offer edge>mesh us-east-1", "answer mesh>edge us-east-1"]);
+    assert_eq!(world.fates(Oregon, Fate::NoRelayThere), 0);
+    world.assert_media_is_back();
+}
+
+#[test]
 fn a_call_that_goes_to_another_region_after_all_is_offered_there() {
     let mut world = direct(talks());
     world.callee(California.edge(1), talks());

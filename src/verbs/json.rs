@@ -48,7 +48,7 @@ pub(super) fn node(node: &Node) -> Value {
         "address": node.address, "self": node.self_, "reachable": node.reachable,
         "draining": node.draining, "policy_revision": node.policy_revision,
         "policy_digest": node.policy_digest, "route_epoch": node.route_epoch,
-        "heard_ms_ago": node.heard_ms_ago, "stream_open": node.stream_open,
+        "heard_ms_ago": node.heard_ms_ago, "stream_open": node.stream_open, "media_relay": node.media_relay,
     })
 }
 

@@ -20,6 +20,7 @@ pub(super) async fn list(target: &Target) -> Result<(), VerbError> {
         ("SIP", Side::Left),
         ("STATE", Side::Left),
         ("STREAM", Side::Left),
+        ("MEDIA", Side::Left),
         ("HEARD", Side::Right),
         ("POLICY", Side::Right),
         ("EPOCH", Side::Right),
@@ -39,6 +40,7 @@ pub(super) async fn list(target: &Target) -> Result<(), VerbError> {
                 "none"
             }
             .to_owned(),
+            if node.media_relay { "relay" } else { "-" }.to_owned(),
             span(node.heard_ms_ago),
             format!("{} {}", node.policy_revision, node.policy_digest),
             node.route_epoch.to_string(),

@@ -169,6 +169,7 @@ impl Scenario {
         WorldSpec {
             regions: self.regions.clone(),
             mesh_domain: self.mesh_domain.clone(),
+            relays: true,
             tuning: toml::Table::new(),
         }
     }

@@ -1,10 +1,11 @@
 //! The lab's only window into a node: the admin API that operators use. This file alone knows the wire types.
 
-use std::{net::SocketAddrV4, time::Duration};
+use std::{collections::HashSet, net::SocketAddrV4, time::Duration};
 
 use ringway_proto::admin::{
-    ApplyPolicyRequest, GetStatusRequest, Link, ListLinksRequest, ListRoutesRequest, Route, RouteChange,
-    RouteEvent, Status, WatchRoutesRequest, admin_client::AdminClient, route_event::Event,
+    ApplyPolicyRequest, GetStatusRequest, Link, ListLinksRequest, ListNodesRequest, ListRoutesRequest, Node,
+    Route, RouteChange, RouteEvent, Status, WatchRoutesRequest, admin_client::AdminClient,
+    route_event::Event,
 };
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::transport::{Channel, Endpoint};
@@ -102,6 +103,24 @@ impl Admin {
         in_time(async move {
             let links = client.list_links(ListLinksRequest {}).await?.into_inner();
             links.map(|link| link.map(Into::into)).collect().await
+        })
+        .await
+    }
+
+    /// The nodes, as `region/node`, whose media relay this node could send calls to.
+    ///
+    /// # Errors
+    /// When it does not answer in time.
+    pub async fn media_relays(&self) -> Result<HashSet<String>, tonic::Status> {
+        let mut client = self.client.clone();
+        in_time(async move {
+            let nodes = client.list_nodes(ListNodesRequest {}).await?.into_inner();
+            let usable = |node: &Node| node.media_relay && node.reachable;
+            let relays = nodes.filter(|node| node.as_ref().map_or(true, usable));
+            relays
+                .map(|node| node.map(|Node { region, node, .. }| format!("{region}/{node}")))
+                .collect()
+                .await
         })
         .await
     }

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::spec::{PhoneTransport, WorldSpec, node_name, zone};
 use crate::address::{
-    ADMIN_PORT, AddressPlan, FIRST_PHONE, MESH_PORT, METRICS_PORT, PROBE_PORT, SIP_PORT, SIP_TLS_PORT, real,
-    seen_from,
+    ADMIN_PORT, AddressPlan, CONTROL_PORT, FIRST_PHONE, MEDIA_PORT, MESH_PORT, METRICS_PORT, NG_PORT,
+    PROBE_PORT, SIP_PORT, SIP_TLS_PORT, real, seen_from,
 };
 
 /// Prints `node.toml` for a node; the files it names stand beside it.
@@ -39,6 +39,14 @@ pub(super) fn node_toml(spec: &WorldSpec, plan: &AddressPlan, region: &str, host
         dial: dial_plan(spec, plan),
         policy: PolicyFile { file: "policy.toml" },
         record: Record { folder: "record" },
+        media: spec.relays.then(|| Media { relays: [format!("http://{}", at(CONTROL_PORT))] }),
+        relay: spec.relays.then(|| Relay {
+            ng_listen: at(NG_PORT),
+            control_listen: at(CONTROL_PORT),
+            workers: 1,
+            interface: [Interface { name: "edge", listen: real(home, host).to_string() }],
+            tunnels: Tunnels { listen: real(home, host).to_string(), port: MEDIA_PORT },
+        }),
     };
     let table = toml::Table::try_from(&file).map(|table| tuned(table, &spec.tuning));
     let text = table.and_then(|table| toml::to_string(&table));
@@ -101,6 +109,36 @@ struct NodeFile<'a> {
     dial: Vec<Dial<'a>>,
     policy: PolicyFile,
     record: Record,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    media: Option<Media>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    relay: Option<Relay>,
+}
+
+#[derive(Serialize)]
+struct Media {
+    relays: [String; 1],
+}
+
+#[derive(Serialize)]
+struct Relay {
+    ng_listen: String,
+    control_listen: String,
+    workers: usize,
+    tunnels: Tunnels,
+    interface: [Interface; 1],
+}
+
+#[derive(Serialize)]
+struct Tunnels {
+    listen: String,
+    port: u16,
+}
+
+#[derive(Serialize)]
+struct Interface {
+    name: &'static str,
+    listen: String,
 }
 
 #[derive(Serialize)]

@@ -113,6 +113,16 @@ pub enum WorldError {
         /// How long the lab waited.
         limit: Duration,
     },
+    /// A node does not know the media relay of another one.
+    #[error("node {node} does not know the media relay of {of} after {limit:?}")]
+    NoRelay {
+        /// Region and name.
+        node: String,
+        /// The same of the other.
+        of: String,
+        /// How long the lab waited.
+        limit: Duration,
+    },
     /// A node refused a policy.
     #[error("node {node} refused the policy: {reason}")]
     PolicyRefused {
@@ -317,8 +327,23 @@ impl World {
                 }
                 sleep(POLL).await;
             }
+            while let Some(of) = self.missing_relay(node).await {
+                if clock::now() >= end {
+                    return Err(WorldError::NoRelay { node: node.to_string(), of, limit: READY_LIMIT });
+                }
+                sleep(POLL).await;
+            }
         }
         Ok(())
+    }
+
+    /// A node whose media relay this one does not know, though it should.
+    async fn missing_relay(&self, node: &Node) -> Option<String> {
+        if !self.spec.relays {
+            return None;
+        }
+        let known = node.admin().media_relays().await.unwrap_or_default();
+        self.live_nodes().map(ToString::to_string).find(|other| !known.contains(other))
     }
 
     /// A region that the node has no route to.

@@ -13,6 +13,8 @@ pub struct WorldSpec {
     pub regions: Vec<RegionSpec>,
     /// The name under which regions are SIP names, for instance `lab.ringway.example`.
     pub mesh_domain: String,
+    /// Whether a media relay runs in every node, and the proxies anchor media there; otherwise it goes from phone to phone.
+    pub relays: bool,
     /// What stands in every node's configuration beside, or instead of, what the world puts there. TOML.
     pub tuning: toml::Table,
 }
@@ -71,6 +73,7 @@ impl WorldSpec {
                 region("us-east-1", "Virginia", Some("+1703")),
             ],
             mesh_domain: "lab.ringway.example".into(),
+            relays: false,
             tuning: toml::Table::new(),
         }
     }

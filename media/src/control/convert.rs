@@ -233,7 +233,7 @@ pub(super) fn myself(peer: &Peer) -> wire::RelayWord {
 
 pub(super) fn counts(links: &[LinkCount]) -> wire::RelayWord {
     let links = links.iter().map(|link| {
-        let LinkCount { region, lane, sent, sent_lost, received, received_lost, gaps: _, rtt } = link;
+        let LinkCount { region, lane, sent, sent_lost, sent_gaps, received, received_lost, gaps: _, rtt } = link;
         wire::TunnelCount {
             region: region.to_string(),
             lane: lane.0.into(),
@@ -242,8 +242,7 @@ pub(super) fn counts(links: &[LinkCount]) -> wire::RelayWord {
             received: *received,
             received_lost: *received_lost,
             rtt_ms: rtt.map_or(0.0, |rtt| rtt.as_secs_f64() * 1_000.0),
-            // The far end tells how many frames are missing, not in how many gaps.
-            sent_gaps: 0,
+            sent_gaps: *sent_gaps,
         }
     });
     word(wire::relay_word::Word::Counts(wire::TunnelCounts { links: links.collect() }))

@@ -19,8 +19,11 @@ use ringway_proto::media::{
 };
 use std::{io, sync::Arc};
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
-use tonic::{Request, Response, Status, Streaming, transport::Server};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{
+    Request, Response, Status, Streaming,
+    transport::{Server, server::TcpIncoming},
+};
 
 /// A description and a roster of 1,024 relays are smaller.
 const MESSAGE_BYTES_MAX: usize = 4 << 20;
@@ -32,8 +35,8 @@ const MESSAGE_BYTES_MAX: usize = 4 << 20;
 pub(crate) async fn serve(listener: TcpListener, desk: Desk, metrics: Arc<Metrics>) -> io::Result<()> {
     let service =
         MediaServer::new(Controllers { desk, metrics }).max_decoding_message_size(MESSAGE_BYTES_MAX);
-    let incoming = TcpListenerStream::new(listener);
-    let served = Server::builder().tcp_nodelay(true).add_service(service).serve_with_incoming(incoming);
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let served = Server::builder().add_service(service).serve_with_incoming(incoming);
     served.await.map_err(io::Error::other)
 }
 

@@ -254,6 +254,7 @@ fn summed(links: Vec<LinkCount>) -> Vec<LinkCount> {
             Some(sum) => {
                 sum.sent += link.sent;
                 sum.sent_lost += link.sent_lost;
+                sum.sent_gaps += link.sent_gaps;
                 sum.received += link.received;
                 sum.received_lost += link.received_lost;
                 sum.gaps += link.gaps;

@@ -63,6 +63,7 @@ pub(super) fn node(node: &NodeState) -> wire::Node {
         route_epoch: statement.route_epoch,
         heard_ms_ago: millis(*heard_ago),
         stream_open: *stream_open,
+        media_relay: statement.media.is_some(),
     }
 }
 

@@ -35,8 +35,11 @@ use ringway_proto::{
 use ringway_router::Region;
 use std::pin::Pin;
 use tokio::net::TcpListener;
-use tokio_stream::{Stream, iter, wrappers::TcpListenerStream};
-use tonic::{Request, Response, Status as Refusal, transport::Server};
+use tokio_stream::{Stream, iter};
+use tonic::{
+    Request, Response, Status as Refusal,
+    transport::{Server, server::TcpIncoming},
+};
 
 pub use actor::Actor;
 pub use audit::Audit;
@@ -70,7 +73,7 @@ pub async fn serve(
         .add_service(health_service)
         .add_service(reflection)
         .add_service(AdminServer::with_interceptor(desk, door.doorman))
-        .serve_with_incoming(TcpListenerStream::new(listener))
+        .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)))
         .await
 }
 

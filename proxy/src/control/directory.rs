@@ -111,14 +111,15 @@ impl Control {
         }
     }
 
-    /// Other regions with a media relay beside a node that is reached.
+    /// Other regions with a media relay beside a node that lives, on whatever path it is reached: where none leads, there is
+    /// no call to be anchored.
     fn regions_with_media(&self) -> BTreeSet<Region> {
         if !self.facts.anchors {
             return BTreeSet::new();
         }
         let home = &self.facts.own.region;
         let has = |(node, held): &(&NodeId, &Held)| {
-            held.statement.media.is_some() && node.region != *home && self.is_reachable(node)
+            held.statement.media.is_some() && node.region != *home
         };
         self.others().filter(has).map(|(node, _)| node.region.clone()).collect()
     }

@@ -167,6 +167,13 @@ impl Way {
         }
     }
 
+    /// Whether a leg goes over the mesh to where this way leads.
+    #[must_use]
+    pub fn leads(&self, hop: &Hop) -> bool {
+        let Hop::Mesh(_, Some(path)) = hop else { return false };
+        self.enters_the_mesh() && self.region.as_ref() == Some(path.destination())
+    }
+
     /// The way of its answers.
     #[must_use]
     pub fn back(&self) -> Self {

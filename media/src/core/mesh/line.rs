@@ -49,6 +49,18 @@ struct Direct {
     last: Option<Report>,
     /// Below zero, when what was told lost came after all.
     lost: i64,
+    /// In how many gaps.
+    gaps: u64,
+}
+
+/// What one lane of the direct path showed since the last time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shown {
+    pub(super) lane: Lane,
+    pub(super) lost: u64,
+    pub(super) gaps: u64,
+    /// As it is.
+    pub(super) rtt: Option<Duration>,
 }
 
 /// From where and for whom a line is.
@@ -113,8 +125,8 @@ impl Line {
         self.trunk.handle(now, Input::Report(report));
     }
 
-    /// What got lost on the way to the far relay, lane by lane, since the last time, and the round trip as it is.
-    pub(super) fn take_direct(&mut self) -> impl Iterator<Item = (Lane, u64, Option<Duration>)> {
+    /// What got lost on the way to the far relay, lane by lane.
+    pub(super) fn take_direct(&mut self) -> impl Iterator<Item = Shown> {
         let direct =
             self.ways.iter().find(|known| known.unlisted.is_none() && known.hops.relays().len() == 1);
         let direct = direct.map(|known| known.path);
@@ -122,8 +134,9 @@ impl Line {
         (0..).zip(&mut self.direct).map(move |(lane, tally)| {
             let lost = u64::try_from(tally.lost).unwrap_or(0);
             tally.lost = tally.lost.min(0);
+            let gaps = std::mem::take(&mut tally.gaps).min(lost);
             let rtt = direct.and_then(|path| trunk.rtt(PathNumber::new(path, Lane(lane))));
-            (Lane(lane), lost, rtt)
+            Shown { lane: Lane(lane), lost, gaps, rtt }
         })
     }
 
@@ -160,6 +173,7 @@ impl Direct {
             return;
         }
         self.lost += i64::from(sent) - i64::from(came);
+        self.gaps += u64::from(report.flags.gaps_since(last.flags));
         self.last = Some(report);
     }
 }

@@ -19,6 +19,8 @@ pub struct LinkCount {
     pub sent: u64,
     /// Frames that did not arrive there, as far as the other end spoke of them.
     pub sent_lost: u64,
+    /// How many separate gaps those make.
+    pub sent_gaps: u64,
     /// Frames that came.
     pub received: u64,
     /// Frames that did not.
@@ -54,10 +56,11 @@ pub(super) fn take(
     }
     for line in ingress.lines_mut() {
         let relay = line.end.relay;
-        for (lane, lost, rtt) in line.take_direct().filter(|(_, lost, rtt)| *lost > 0 || rtt.is_some()) {
-            add(relay, lane, &|link| {
-                link.sent_lost += lost;
-                link.rtt = link.rtt.into_iter().chain(rtt).min();
+        for shown in line.take_direct().filter(|shown| shown.lost > 0 || shown.rtt.is_some()) {
+            add(relay, shown.lane, &|link| {
+                link.sent_lost += shown.lost;
+                link.sent_gaps += shown.gaps;
+                link.rtt = link.rtt.into_iter().chain(shown.rtt).min();
             });
         }
     }
@@ -67,6 +70,6 @@ pub(super) fn take(
 impl LinkCount {
     fn new(region: &Region, lane: Lane) -> Self {
         let region = region.clone();
-        Self { region, lane, sent: 0, sent_lost: 0, received: 0, received_lost: 0, gaps: 0, rtt: None }
+        Self { region, lane, sent: 0, sent_lost: 0, sent_gaps: 0, received: 0, received_lost: 0, gaps: 0, rtt: None }
     }
 }

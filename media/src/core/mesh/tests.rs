@@ -71,18 +71,16 @@ fn loss_on_a_link_is_counted_at_both_ends_of_it() {
     world.run(20 * SECOND);
     world.hang_up();
     let (now, lost) = (world.now, world.lost() as u64);
-    let sum = |world: &mut World, relay: usize| {
-        let links = world.relays[relay].workers[0].take_links(now);
-        links
-            .iter()
-            .fold((0, 0, 0), |(a, b, c), link| (a + link.sent_lost, b + link.received_lost, c + link.gaps))
-    };
-    let (told, _, _) = sum(&mut world, OREGON);
-    let (_, seen, gaps) = sum(&mut world, VIRGINIA);
+    let told = world.relays[OREGON].workers[0].take_links(now);
+    let seen = world.relays[VIRGINIA].workers[0].take_links(now);
+    let sum = |links: &[LinkCount], what: fn(&LinkCount) -> u64| links.iter().map(what).sum::<u64>();
+    let (told, told_gaps) = (sum(&told, |link| link.sent_lost), sum(&told, |link| link.sent_gaps));
+    let (seen, gaps) = (sum(&seen, |link| link.received_lost), sum(&seen, |link| link.gaps));
     assert!(lost > 300, "{lost}");
     // A few probes are lost, too.
     assert!(seen.abs_diff(lost) < 20 && told.abs_diff(lost) < 20, "{lost} lost, {seen} seen, {told} told");
     assert!(gaps > seen * 9 / 10 && gaps <= seen);
+    assert!(told_gaps > told * 9 / 10 && told_gaps <= told, "{told_gaps} gaps of {told}");
 }
 
 #[test]

@@ -101,7 +101,7 @@ impl Flags {
     }
 
     /// How many gaps there were since an earlier report.
-    pub(super) const fn gaps_since(self, earlier: Flags) -> u8 {
+    pub(in crate::core) const fn gaps_since(self, earlier: Flags) -> u8 {
         (self.0 >> 2).wrapping_sub(earlier.0 >> 2) % GAPS
     }
 }

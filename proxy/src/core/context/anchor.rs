@@ -54,7 +54,10 @@ impl Context {
             return true;
         }
         let Some(leg) = self.branches[b].plan.front() else { return true };
-        let way = Way::of(&self.request, self.source, &leg.hop, &engine.view);
+        let before = self.branches[b].anchor.as_ref().map(|anchor| &anchor.way);
+        let way = Way::of(&self.request, self.source, &leg.hop, &engine.view)
+            // Its first copy is out with the name of the relay there: a later one says nothing else.
+            .or_else(|| before.filter(|before| before.leads(&leg.hop)).cloned());
         match (&self.branches[b].anchor, &way) {
             (Some(anchor), Some(way)) if anchor.way == *way => {
                 return !matches!(anchor.state, State::Waiting(_));
