@@ -43,7 +43,7 @@ pub struct Voice {
     /// What became of its packets.
     #[serde(flatten)]
     pub stream: StreamReport,
-    /// The paths of its direction while it lasted, as the mesh's ingress told of them.
+    /// The paths of its voice while it lasted, as the media relay where it set out told of them.
     pub path: Vec<PathUse>,
 }
 
@@ -170,7 +170,7 @@ impl StepMedia {
 
 impl Spread {
     /// Nearest ranks; zeros of nothing.
-    fn of(mut values: Vec<f64>) -> Self {
+    pub(crate) fn of(mut values: Vec<f64>) -> Self {
         values.sort_by(f64::total_cmp);
         let at = |percent: usize| {
             let rank = (values.len() * percent).div_ceil(100).max(1);

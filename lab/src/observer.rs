@@ -15,7 +15,7 @@ use crate::{
     clock,
     pair::{Pair, path_short, path_text},
     story::{Story, Tone},
-    world::{Admin, ChosenRoute, MeasuredLink, RouteNews, World},
+    world::{Admin, ChosenRoute, MeasuredLink, Relay, RouteNews, World},
 };
 
 const LINK_POLL: Duration = Duration::from_millis(500);
@@ -136,12 +136,19 @@ impl RouteBook {
 }
 
 impl Observer {
-    /// Watches every node of the world.
-    pub(crate) fn start(world: &World, book: &Arc<RouteBook>, story: &Story) -> Self {
+    /// Watches every node of the world: the routes of new calls, and the paths that voice takes.
+    pub(crate) fn start(
+        world: &World,
+        (routes, voice): (&Arc<RouteBook>, &Arc<RouteBook>),
+        story: &Story,
+    ) -> Self {
         let mut tasks = JoinSet::new();
         for node in world.live_nodes() {
             let (admin, region) = (node.admin().clone(), node.region().to_owned());
-            tasks.spawn(watch_routes(admin, region, Arc::clone(book), story.clone()));
+            tasks.spawn(watch_routes(admin, region, Arc::clone(routes), story.clone()));
+            if world.spec().relays {
+                tasks.spawn(watch_voice(node.relay().clone(), Arc::clone(voice), story.clone()));
+            }
         }
         let (sender, links) = watch::channel(Vec::new());
         let nodes = world.live_nodes().map(|node| (node.region().to_owned(), node.admin().clone())).collect();
@@ -176,6 +183,21 @@ async fn watch_routes(admin: Admin, region: String, book: Arc<RouteBook>, story:
             }
         }
         // The node is gone, or it dropped a slow watcher: ask again for as long as the lab runs.
+        sleep(RECONNECT).await;
+    }
+}
+
+/// A relay speaks for the voice that leaves its region.
+async fn watch_voice(relay: Relay, book: Arc<RouteBook>, story: Story) {
+    loop {
+        if let Ok(mut paths) = relay.watch_paths().await {
+            while let Some(Ok(path)) = paths.next().await {
+                let short = path_short(&path.path);
+                if let Some(RouteChange { from, to, reason, .. }) = book.record(clock::now(), path, None) {
+                    story.tell("media", Tone::Strong, format!("{from} > {to} now {short} ({reason})"));
+                }
+            }
+        }
         sleep(RECONNECT).await;
     }
 }

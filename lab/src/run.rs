@@ -64,6 +64,8 @@ struct Stage {
     story: Story,
     progress: Progress,
     routes: Arc<RouteBook>,
+    /// The same of voice.
+    voice: Arc<RouteBook>,
     ledger: OnceLock<Arc<Ledger>>,
     studio: Studio,
     observer: Mutex<Option<Observer>>,
@@ -146,8 +148,9 @@ impl Stage {
     fn new(story: Story, scenario: &Scenario, studio: Studio) -> Self {
         let progress = Progress::default();
         progress.announce("starting");
-        let routes = Arc::new(RouteBook::new(scenario.pairs(), story.start()));
-        Self { story, progress, routes, ledger: OnceLock::new(), studio, observer: Mutex::default() }
+        let book = || Arc::new(RouteBook::new(scenario.pairs(), story.start()));
+        let (routes, voice) = (book(), book());
+        Self { story, progress, routes, voice, ledger: OnceLock::new(), studio, observer: Mutex::default() }
     }
 
     async fn perform(&self, scenario: &Scenario, options: &Options, slot: &mut Option<World>) -> Ending {
@@ -156,7 +159,7 @@ impl Stage {
             Err(error) => return Ending::World(error),
         };
         self.introduce(world, options.seed);
-        *self.observer() = Some(Observer::start(world, &self.routes, &self.story));
+        *self.observer() = Some(Observer::start(world, (&self.routes, &self.voice), &self.story));
         let ledger = self.ledger.get_or_init(|| open_ledger(world));
         let books = (Arc::clone(ledger), self.studio.clone());
         let traffic = match Traffic::start(world, scenario, options.seed, books, self.story.clone()).await {
@@ -215,7 +218,7 @@ impl Stage {
         let talks = ledger.map(|ledger| ledger.talks()).unwrap_or_default();
         let streams = self.studio.streams(self.story.start(), clock::now());
         failures.extend(scenario.media_limits().broken_by(&streams, &talks));
-        let calls = conversations((&talks, &self.studio, &self.routes), self.story.start());
+        let calls = conversations((&talks, &self.studio, &self.voice), self.story.start());
         let complete = failures.is_empty() && steps.len() == scenario.steps.len();
         Summary {
             verdict: if complete { Verdict::Pass } else { Verdict::Fail },

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::{
-    conversation::{Conversation, MediaTotals, StepMedia, Voice},
+    conversation::{Conversation, MediaTotals, Spread, StepMedia, Voice},
     observer::RouteChange,
     story::{Story, Tone},
     traffic::{CallCounts, SetupTimes},
@@ -194,16 +194,19 @@ fn table(steps: &[StepResult]) -> Vec<String> {
     if steps.is_empty() {
         return Vec::new();
     }
-    let head = ["step", "expected", "observed", "after", "lost", "longest gap", ""].map(String::from);
+    let head =
+        ["step", "expected", "observed", "after", "lost", "gap p50", "p99", "max", ""].map(String::from);
     let rows = steps.iter().zip(1..).map(|(step, number)| {
         let after = step.after_ms.map_or_else(|| "-".into(), |ms| format!("{ms} ms"));
         let ok = if step.ok { "ok" } else { "FAIL" };
-        let (lost, gap) = (step.media.lost.to_string(), format!("{:.0} ms", step.media.gap_ms.max));
+        let lost = step.media.lost.to_string();
+        let Spread { p50, p99, max } = step.media.gap_ms;
+        let [p50, p99, max] = [p50, p99, max].map(|ms| format!("{ms:.0} ms"));
         let title = format!("{number} {}", step.title);
-        [title, step.expected.clone(), step.observed.clone(), after, lost, gap, ok.into()]
+        [title, step.expected.clone(), step.observed.clone(), after, lost, p50, p99, max, ok.into()]
     });
     let rows: Vec<_> = [head].into_iter().chain(rows).collect();
-    columns(&rows, [false, false, false, true, true, true, false])
+    columns(&rows, [false, false, false, true, true, true, true, true, false])
 }
 
 /// Rows in columns, each as wide as its widest cell; `right` says which are set to the right.
@@ -224,7 +227,6 @@ fn columns<const N: usize>(rows: &[[String; N]], right: [bool; N]) -> Vec<String
 mod tests {
     use super::*;
     use crate::{
-        conversation::Spread,
         media::{Breaks, Delay, Outage, Rtcp, StreamReport},
         observer::PathUse,
     };
@@ -245,9 +247,9 @@ mod tests {
     fn the_table_is_aligned() {
         let steps = [step("healthy", "direct", Some(12)), step("brownout", "via us-east-2", None)];
         let expected = [
-            "  step         expected   observed        after   lost   longest gap",
-            "  1 healthy    direct     direct          12 ms      3         80 ms   ok",
-            "  2 brownout   direct     via us-east-2       -      3         80 ms   FAIL",
+            "  step         expected   observed        after   lost   gap p50     p99     max",
+            "  1 healthy    direct     direct          12 ms      3     20 ms   21 ms   80 ms   ok",
+            "  2 brownout   direct     via us-east-2       -      3     20 ms   21 ms   80 ms   FAIL",
         ];
         assert_eq!(table(&steps), expected);
     }

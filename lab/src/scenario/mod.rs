@@ -1,4 +1,4 @@
-//! Scenarios: what happens to a world, and what must come of it. TOML, strict; two are built in.
+//! Scenarios: what happens to a world, and what must come of it. TOML, strict; three are built in.
 
 mod action;
 mod expect;
@@ -16,8 +16,9 @@ use crate::{
     world::{RegionSpec, WorldSpec},
 };
 
-const BUILT_IN: [(&str, &str); 2] = [
+const BUILT_IN: [(&str, &str); 3] = [
     ("whitepaper", include_str!("../../scenarios/whitepaper.toml")),
+    ("media", include_str!("../../scenarios/media.toml")),
     ("short", include_str!("../../scenarios/short.toml")),
 ];
 
@@ -102,9 +103,18 @@ pub struct Step {
     /// From the actions to the end of the step, the longest time without a new packet in a direction of a call.
     #[serde(default)]
     pub media_gap_ms_max: Option<f64>,
+    /// The same for half of the directions.
+    #[serde(default)]
+    pub media_gap_ms_p50_max: Option<f64>,
+    /// The same for 99 in 100 of them.
+    #[serde(default)]
+    pub media_gap_ms_p99_max: Option<f64>,
     /// Packets that a direction of a call may lose in the step.
     #[serde(default)]
     pub media_lost_max: Option<u32>,
+    /// The share of the packets of all of them that may be lost in the step, 0 to 1.
+    #[serde(default)]
+    pub media_loss_max: Option<f64>,
     /// The lowest score that a direction of a call may have in the step.
     #[serde(default)]
     pub media_mos_min: Option<f64>,
@@ -186,7 +196,7 @@ impl Scenario {
     pub(crate) fn media_limits(&self) -> MediaLimits {
         let Self { media_gap_ms_max: gap_ms_max, media_lost_max: lost_max, media_mos_min: mos_min, .. } =
             *self;
-        MediaLimits { gap_ms_max, lost_max, mos_min }
+        MediaLimits { gap_ms_max, lost_max, mos_min, ..MediaLimits::default() }
     }
 
     fn check(&self) -> Result<(), String> {
@@ -230,9 +240,14 @@ impl Scenario {
 impl Step {
     /// What the voice must be like in it.
     pub(crate) fn media_limits(&self) -> MediaLimits {
-        let Self { media_gap_ms_max: gap_ms_max, media_lost_max: lost_max, media_mos_min: mos_min, .. } =
-            *self;
-        MediaLimits { gap_ms_max, lost_max, mos_min }
+        MediaLimits {
+            gap_ms_max: self.media_gap_ms_max,
+            gap_ms_p50_max: self.media_gap_ms_p50_max,
+            gap_ms_p99_max: self.media_gap_ms_p99_max,
+            lost_max: self.media_lost_max,
+            loss_max: self.media_loss_max,
+            mos_min: self.media_mos_min,
+        }
     }
 }
 
@@ -261,12 +276,13 @@ mod tests {
 
     #[test]
     fn the_whitepaper_plays_in_the_whitepapers_world() {
-        assert_eq!(Scenario::load("whitepaper").unwrap().world(), WorldSpec::whitepaper());
+        let world = WorldSpec { relays: true, ..WorldSpec::whitepaper() };
+        assert_eq!(Scenario::load("whitepaper").unwrap().world(), world);
     }
 
     #[test]
     fn a_wrong_scenario_is_refused_with_the_reason() {
-        let (_, good) = BUILT_IN[1];
+        let (_, good) = BUILT_IN[2];
         let wrong = |old: &str, new: &str| {
             assert!(good.contains(old), "the short scenario has no {old}");
             Scenario::parse("x", &good.replacen(old, new, 1)).unwrap_err().to_string()
@@ -284,6 +300,6 @@ mod tests {
     #[test]
     fn an_unknown_name_says_what_there_is() {
         let error = Scenario::load("no-such").unwrap_err().to_string();
-        assert!(error.contains("whitepaper, short"), "{error}");
+        assert!(error.contains("whitepaper, media, short"), "{error}");
     }
 }

@@ -4,6 +4,7 @@ mod admin;
 mod certs;
 mod config;
 mod node;
+mod relay;
 mod scratch;
 mod spec;
 #[cfg(test)]
@@ -22,6 +23,7 @@ use tokio::time::sleep;
 pub use self::{
     admin::{Admin, ChosenRoute, MeasuredLink, NodeStatus, RouteNews},
     node::Node,
+    relay::Relay,
     spec::{PhoneTransport, RegionSpec, WorldSpec},
 };
 use self::{certs::Authority, node::NodeFiles, scratch::Scratch};

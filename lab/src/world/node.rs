@@ -20,11 +20,12 @@ use super::{
     WorldError,
     admin::Admin,
     certs::NodeCertificate,
+    relay::Relay,
     scratch::tail,
     spec::{node_name, zone},
 };
 use crate::{
-    address::{ADMIN_PORT, METRICS_PORT, SIP_PORT, SIP_TLS_PORT, real},
+    address::{ADMIN_PORT, CONTROL_PORT, METRICS_PORT, SIP_PORT, SIP_TLS_PORT, real},
     clock,
 };
 
@@ -42,6 +43,7 @@ pub struct Node {
     child: Mutex<Child>,
     killed: AtomicBool,
     admin: Admin,
+    relay: Relay,
     directory: PathBuf,
 }
 
@@ -76,6 +78,7 @@ impl Node {
             child: Mutex::new(child),
             killed: AtomicBool::new(false),
             admin,
+            relay: Relay::new(SocketAddrV4::new(real(octet, host), CONTROL_PORT)),
             directory,
         })
     }
@@ -128,6 +131,11 @@ impl Node {
     /// The operator's client of it.
     pub fn admin(&self) -> &Admin {
         &self.admin
+    }
+
+    /// The client of the media relay beside it.
+    pub fn relay(&self) -> &Relay {
+        &self.relay
     }
 
     /// Its configuration file.

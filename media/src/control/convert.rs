@@ -233,7 +233,8 @@ pub(super) fn myself(peer: &Peer) -> wire::RelayWord {
 
 pub(super) fn counts(links: &[LinkCount]) -> wire::RelayWord {
     let links = links.iter().map(|link| {
-        let LinkCount { region, lane, sent, sent_lost, sent_gaps, received, received_lost, gaps: _, rtt } = link;
+        let LinkCount { region, lane, sent, sent_lost, sent_gaps, received, received_lost, gaps: _, rtt } =
+            link;
         wire::TunnelCount {
             region: region.to_string(),
             lane: lane.0.into(),

@@ -18,6 +18,7 @@ use ringway_proto::media::{
     media_server::{Media, MediaServer},
 };
 use std::{io, sync::Arc};
+use streams::Watcher;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{
@@ -100,8 +101,13 @@ impl Media for Controllers {
 
     async fn watch(&self, request: Request<WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
         let WatchRequest { controller } = request.into_inner();
-        let lasts = self.desk.renew(&controller).await.map_err(|undone| refused(&undone))?;
-        Ok(Response::new(streams::happenings(self.desk.clone(), controller, lasts)))
+        let watcher = if controller.is_empty() {
+            Watcher::Anybody
+        } else {
+            let lasts = self.desk.renew(&controller).await.map_err(|undone| refused(&undone))?;
+            Watcher::Controller { name: controller, lease: lasts }
+        };
+        Ok(Response::new(streams::happenings(self.desk.clone(), watcher)))
     }
 
     async fn renew(&self, request: Request<RenewRequest>) -> Result<Response<Lease>, Status> {

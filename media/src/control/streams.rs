@@ -21,6 +21,9 @@ use tonic::{Status, Streaming};
 /// Words that wait for a slow listener; then it slows us down, not memory.
 const WORDS: usize = 64;
 
+/// At the longest.
+const SELDOM: Duration = Duration::from_secs(3_600);
+
 type Words<T> = ReceiverStream<Result<T, Status>>;
 type Told<T> = Sender<Result<T, Status>>;
 
@@ -39,23 +42,46 @@ pub(super) fn calls(desk: Desk) -> Words<CallReport> {
     ReceiverStream::new(told)
 }
 
-/// What happens to the calls of a controller. While it listens, its lease is kept.
-pub(super) fn happenings(desk: Desk, controller: String, lease: Duration) -> Words<CallEvent> {
+/// Who listens to what happens to calls.
+pub(super) enum Watcher {
+    /// The controller whose calls they are, and how long its lease lasts. While it listens, the lease is kept.
+    Controller { name: String, lease: Duration },
+    /// Somebody else; to all calls.
+    Anybody,
+}
+
+impl Watcher {
+    fn cares(&self, controller: &str) -> bool {
+        match self {
+            Self::Controller { name, .. } => name == controller,
+            Self::Anybody => true,
+        }
+    }
+}
+
+/// What happens to calls.
+pub(super) fn happenings(desk: Desk, watcher: Watcher) -> Words<CallEvent> {
     let (tell, told) = mpsc::channel(WORDS);
     tokio::spawn(async move {
         let mut happens = desk.watch();
-        let mut renewal = interval((lease / 3).max(Duration::from_millis(1)));
+        let lease = match &watcher {
+            Watcher::Controller { lease, .. } => *lease,
+            Watcher::Anybody => Duration::MAX,
+        };
+        let mut renewal = interval((lease / 3).clamp(Duration::from_millis(1), SELDOM));
         loop {
             tokio::select! {
                 () = tell.closed() => return,
                 _ = renewal.tick() => {
-                    if let Err(undone) = desk.renew(&controller).await {
+                    if let Watcher::Controller { name, .. } = &watcher
+                        && let Err(undone) = desk.renew(name).await
+                    {
                         tracing::debug!(%undone, "the lease of a watcher is not kept");
                     }
                 }
                 happened = happens.recv() => match happened {
                     Ok(happening) => {
-                        if told_of(&tell, &controller, &happening).await.is_none() {
+                        if told_of(&tell, &watcher, &happening).await.is_none() {
                             return;
                         }
                     }
@@ -74,16 +100,16 @@ pub(super) fn happenings(desk: Desk, controller: String, lease: Duration) -> Wor
 }
 
 /// `None`: nobody listens any more.
-async fn told_of(tell: &Told<CallEvent>, controller: &str, happening: &Happening) -> Option<()> {
+async fn told_of(tell: &Told<CallEvent>, watcher: &Watcher, happening: &Happening) -> Option<()> {
     match happening {
-        Happening::Silent(report) if *report.call.controller == *controller => {
+        Happening::Silent(report) if watcher.cares(&report.call.controller) => {
             let last = report.call.streams.iter().filter_map(|stream| stream.last).max();
             let silent = What::Silent(convert::report(report.as_ref().clone()));
             let at = last.unwrap_or(report.call.signaled);
             tell.send(Ok(convert::event(&report.call.call_id, at, silent))).await.ok()
         }
         Happening::Moved(shift) => {
-            for (call_id, _) in shift.calls.iter().filter(|(_, of)| of == controller) {
+            for (call_id, _) in shift.calls.iter().filter(|(_, of)| watcher.cares(of)) {
                 let at: Time = shift.to.since;
                 let moved = What::Moved(convert::of_use(shift.to.clone()));
                 tell.send(Ok(convert::event(call_id, at, moved))).await.ok()?;

@@ -118,9 +118,7 @@ impl Control {
             return BTreeSet::new();
         }
         let home = &self.facts.own.region;
-        let has = |(node, held): &(&NodeId, &Held)| {
-            held.statement.media.is_some() && node.region != *home
-        };
+        let has = |(node, held): &(&NodeId, &Held)| held.statement.media.is_some() && node.region != *home;
         self.others().filter(has).map(|(node, _)| node.region.clone()).collect()
     }
 

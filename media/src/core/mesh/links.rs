@@ -70,6 +70,16 @@ pub(super) fn take(
 impl LinkCount {
     fn new(region: &Region, lane: Lane) -> Self {
         let region = region.clone();
-        Self { region, lane, sent: 0, sent_lost: 0, sent_gaps: 0, received: 0, received_lost: 0, gaps: 0, rtt: None }
+        Self {
+            region,
+            lane,
+            sent: 0,
+            sent_lost: 0,
+            sent_gaps: 0,
+            received: 0,
+            received_lost: 0,
+            gaps: 0,
+            rtt: None,
+        }
     }
 }
