@@ -35,7 +35,7 @@ pub(crate) enum Command {
 /// Options of `ringway lab`.
 #[derive(Debug, Args)]
 pub(crate) struct Lab {
-    /// A built-in scenario (whitepaper, media, short) or a TOML file
+    /// A built-in scenario (whitepaper, media, protect, short) or a TOML file
     #[arg(long, value_name = "NAME|FILE")]
     pub(crate) scenario: Option<String>,
     /// The fate of every packet

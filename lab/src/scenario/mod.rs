@@ -1,4 +1,4 @@
-//! Scenarios: what happens to a world, and what must come of it. TOML, strict; three are built in.
+//! Scenarios: what happens to a world, and what must come of it. TOML, strict; four are built in.
 
 mod action;
 mod expect;
@@ -16,9 +16,10 @@ use crate::{
     world::{RegionSpec, WorldSpec},
 };
 
-const BUILT_IN: [(&str, &str); 3] = [
+const BUILT_IN: [(&str, &str); 4] = [
     ("whitepaper", include_str!("../../scenarios/whitepaper.toml")),
     ("media", include_str!("../../scenarios/media.toml")),
+    ("protect", include_str!("../../scenarios/protect.toml")),
     ("short", include_str!("../../scenarios/short.toml")),
 ];
 
@@ -282,7 +283,7 @@ mod tests {
 
     #[test]
     fn a_wrong_scenario_is_refused_with_the_reason() {
-        let (_, good) = BUILT_IN[2];
+        let (_, good) = BUILT_IN[3];
         let wrong = |old: &str, new: &str| {
             assert!(good.contains(old), "the short scenario has no {old}");
             Scenario::parse("x", &good.replacen(old, new, 1)).unwrap_err().to_string()
@@ -300,6 +301,6 @@ mod tests {
     #[test]
     fn an_unknown_name_says_what_there_is() {
         let error = Scenario::load("no-such").unwrap_err().to_string();
-        assert!(error.contains("whitepaper, media, short"), "{error}");
+        assert!(error.contains("whitepaper, media, protect, short"), "{error}");
     }
 }

@@ -24,7 +24,8 @@ pub(crate) struct Trial {
 
 struct Direction {
     pair: Pair,
-    expected: Vec<String>,
+    /// `None`: any way will do.
+    expected: Option<Vec<String>>,
     run: Option<Run>,
     last: Option<Vec<String>>,
 }
@@ -52,7 +53,7 @@ impl Trial {
     pub(crate) fn new(
         acted_at: Instant,
         (within, stay): (Duration, Duration),
-        expected: impl IntoIterator<Item = (Pair, Vec<String>)>,
+        expected: impl IntoIterator<Item = (Pair, Option<Vec<String>>)>,
     ) -> Self {
         let directions = expected
             .into_iter()
@@ -70,7 +71,7 @@ impl Trial {
             return;
         }
         direction.last = Some(path.to_owned());
-        if path == direction.expected {
+        if direction.expected.as_deref().is_none_or(|expected| path == expected) {
             let run = direction.run.get_or_insert(Run { since: placed_at, calls: 0 });
             run.since = run.since.min(placed_at);
             run.calls += 1;
@@ -155,8 +156,8 @@ mod tests {
             let start = clock::now();
             let pair = Pair::new("w", "e");
             let path = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-            let expected =
-                [(pair.clone(), path(&["w", "r", "e"])), (pair.reversed(), path(&["e", "r", "w"]))];
+            let expected = [(pair.clone(), &["w", "r", "e"]), (pair.reversed(), &["e", "r", "w"])];
+            let expected = expected.map(|(pair, names)| (pair, Some(path(names))));
             let limits = (Duration::from_secs(1), Duration::from_secs(2));
             Self { start, trial: Trial::new(start, limits, expected) }
         }
@@ -235,6 +236,14 @@ mod tests {
         let back = Pair::new("e", "w");
         play.trial.observe(&back, play.at(200), &["e", "r", "w"].map(String::from));
         assert_eq!(play.trial.seen(), "direct, back via r");
+    }
+
+    #[test]
+    fn where_any_way_will_do_calls_need_only_arrive() {
+        let mut play = Play::new();
+        play.trial.directions.iter_mut().for_each(|direction| direction.expected = None);
+        let play = play.calls(&[100, 500], None).calls(&[900, 1_400], Some("r"));
+        assert_eq!(play.judge(2_100), held(100));
     }
 
     #[test]
