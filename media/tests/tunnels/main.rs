@@ -4,11 +4,12 @@
 mod page;
 mod world;
 
+use ringway_node::clock::Clock;
 use ringway_proto::media::{CallEvent, RenewRequest, Side, WatchRequest, call_event::What, relay_word::Word};
 use std::time::Duration;
 use tokio::time::timeout;
 use tonic::Code;
-use world::{Call, LIMIT, Place, media, order, sdp, stop, text};
+use world::{Call, Crowd, LIMIT, Place, media, order, sdp, stop, text};
 
 /// Two regions that know each other, each with a direct route to the other.
 async fn pair(world: u8) -> (Place, Place) {
@@ -194,4 +195,41 @@ async fn a_controller_that_dies_leaks_nothing_and_one_that_watches_hears_the_end
     };
     timeout(LIMIT, gone).await.expect("the ports come back");
     stop([west, east]).await;
+}
+
+/// The phones of all calls share a socket at each end: the ports of the relay tell the calls apart.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_calls_are_moved_within_a_second_and_lose_nothing() {
+    const CALLS: u32 = 1_000;
+    let (mut west, mut east) = pair(6).await;
+    let ohio = Place::start(6, 2, "us-east-2").await;
+    for here in [&west, &ohio, &east] {
+        here.meet(&[&west, &ohio, &east]).await;
+    }
+    let crowd = Crowd::place(CALLS, &mut west, &mut east).await;
+    let watch = WatchRequest::default();
+    let mut events = west.client.watch(watch).await.expect("anybody may watch").into_inner();
+    let talk = tokio::spawn(crowd.talk(20));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let clock = Clock::start();
+    let ordered = clock.unix_us();
+    west.route(&[&[&[&west, &ohio, &east], &[&west, &east]]], "on-suspicion").await;
+
+    let (mut moved, mut last) = (0, ordered);
+    let all = async {
+        while moved < CALLS {
+            let event = events.message().await.expect("no error").expect("no end");
+            let Some(What::Moved(path)) = event.what else { continue };
+            if path.why == "table" {
+                (moved, last) = (moved + 1, last.max(path.since_us));
+            }
+        }
+    };
+    timeout(LIMIT, all).await.expect("every call is moved");
+    let took = Duration::from_micros(last - ordered);
+    let (sent, heard) = talk.await.expect("they talk");
+    println!("{CALLS} calls moved in {took:?}; {heard} of {sent} packets heard");
+    assert!(took <= Duration::from_secs(1), "{took:?}");
+    assert_eq!(heard, sent);
+    stop([west, ohio, east]).await;
 }

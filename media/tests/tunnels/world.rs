@@ -191,16 +191,9 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// Offer and answer pass both relays, as the proxies would have it.
     pub(crate) async fn place(id: &str, from: &mut Place, to: &mut Place) -> Self {
         let (caller, callee) = (from.phone().await, to.phone().await);
-        let (edge, mesh) = (Side::Edge, Side::Mesh);
-        let offer = order(id, &sdp(&caller), "", (edge, mesh), to.region);
-        let between = text(from.client.offer(offer).await);
-        let offered = text(to.client.offer(order(id, &between, "", (mesh, edge), "")).await);
-        let answer = order(id, &sdp(&callee), "b", (edge, mesh), "");
-        let between = text(to.client.answer(answer).await);
-        let answered = text(from.client.answer(order(id, &between, "b", (mesh, edge), "")).await);
+        let (offered, answered) = set_up(id, (&sdp(&caller), &sdp(&callee)), from, to).await;
         for (phone, sdp) in [(&caller, &answered), (&callee, &offered)] {
             phone.connect(media(sdp)).await.expect("an address");
         }
@@ -215,6 +208,76 @@ impl Call {
         );
         (forth, back)
     }
+}
+
+/// Many calls from one region to another, answered; they talk one way.
+pub(crate) struct Crowd {
+    caller: UdpSocket,
+    callee: UdpSocket,
+    /// Where the caller of each call sends to.
+    ports: Vec<(Ipv4Addr, u16)>,
+}
+
+impl Crowd {
+    pub(crate) async fn place(calls: u32, from: &mut Place, to: &mut Place) -> Self {
+        let (caller, callee) = (from.phone().await, to.phone().await);
+        let (offer, answer) = (sdp(&caller), sdp(&callee));
+        let mut ports = Vec::new();
+        for call in 0..calls {
+            let (_, answered) = set_up(&format!("c{call}"), (&offer, &answer), from, to).await;
+            ports.push(media(&answered));
+        }
+        Self { caller, callee, ports }
+    }
+
+    /// Each call says `packets`, five a second: how many were sent, and how many of them were heard, each counted once.
+    pub(crate) async fn talk(self, packets: u16) -> (usize, usize) {
+        let Self { caller, callee, ports } = self;
+        let sent = ports.len() * usize::from(packets);
+        let speak = async {
+            let mut tick = tokio::time::interval(Duration::from_millis(200));
+            for number in 0..packets {
+                tick.tick().await;
+                for (ssrc, to) in (0..).zip(&ports) {
+                    caller.send_to(&rtp(ssrc, number), *to).await.expect("sent");
+                    if ssrc % 16 == 0 {
+                        // Spread over the time, as phones do.
+                        tokio::time::sleep(Duration::from_millis(1)).await;
+                    }
+                }
+            }
+        };
+        let listen = async {
+            let (mut heard, mut buffer) = (std::collections::BTreeSet::new(), [0; 1_500]);
+            while heard.len() < sent {
+                let Ok(length) = timeout(Duration::from_secs(2), callee.recv(&mut buffer)).await else {
+                    break;
+                };
+                let packet = &buffer[..length.expect("received")];
+                let number = u16::from_be_bytes([packet[2], packet[3]]);
+                let ssrc = u32::from_be_bytes([packet[8], packet[9], packet[10], packet[11]]);
+                assert!(heard.insert((ssrc, number)), "{ssrc}: {number} came twice");
+            }
+            heard.len()
+        };
+        let ((), heard) = tokio::join!(speak, listen);
+        (sent, heard)
+    }
+}
+
+/// Offer and answer pass both relays, as the proxies would have it; what callee and caller are told.
+async fn set_up(
+    id: &str,
+    (offer, answer): (&str, &str),
+    from: &mut Place,
+    to: &mut Place,
+) -> (String, String) {
+    let (edge, mesh) = (Side::Edge, Side::Mesh);
+    let between = text(from.client.offer(order(id, offer, "", (edge, mesh), to.region)).await);
+    let offered = text(to.client.offer(order(id, &between, "", (mesh, edge), "")).await);
+    let between = text(to.client.answer(order(id, answer, "b", (edge, mesh), "")).await);
+    let answered = text(from.client.answer(order(id, &between, "b", (mesh, edge), "")).await);
+    (offered, answered)
 }
 
 async fn said(from: &UdpSocket, to: &UdpSocket, ssrc: u32, packets: std::ops::Range<u16>) -> usize {
