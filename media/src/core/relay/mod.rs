@@ -27,9 +27,10 @@ mod report;
 mod settings;
 mod slab;
 mod streams;
+mod terms;
 mod tunnels;
 
-pub use answered::{Answered, CallReport, Event, Local, Reason, StreamReport, Tunneled, Verdict};
+pub use answered::{Answered, CallReport, Event, Local, Medium, Reason, StreamReport, Tunneled, Verdict};
 pub use data::{Arrival, Exits, Packet};
 pub use order::{
     Curb, Description, Family, Keys, Learning, Locks, Muxing, Order, Remote, Section, Side, Switch, Whom,
@@ -37,6 +38,7 @@ pub use order::{
 pub use ports::{Binder, Busy};
 pub use refusal::Refusal;
 pub use settings::{CONTROLLERS_MAX, FORMATS_MAX, NAME_BYTES_MAX, PARTIES_MAX, Pool, SECTIONS_MAX, Settings};
+pub use terms::{Named, Terms};
 pub use tunnels::{Onward, RouteKey, Tunnels};
 
 use call::Call;

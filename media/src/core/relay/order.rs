@@ -72,6 +72,15 @@ pub struct Description<'a> {
     pub sections: &'a [Section<'a>],
 }
 
+impl<'a> Description<'a> {
+    /// Whose it is.
+    #[must_use]
+    pub fn whom(&self) -> Whom<'a> {
+        let Self { call_id, from_tag, to_tag, branch, .. } = *self;
+        Whom { call_id, from_tag, to_tag, branch }
+    }
+}
+
 /// Where somebody has its media.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
