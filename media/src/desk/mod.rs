@@ -7,6 +7,7 @@
 //!  gRPC (control) ──────────────┘
 //! ```
 
+mod accord;
 mod commands;
 mod describe;
 mod exchange;
@@ -15,7 +16,10 @@ mod report;
 
 use crate::{
     config,
-    core::relay::{Answered, Curb, Order, Refusal, Switch, Whom},
+    core::{
+        relay::{Answered, Curb, Order, Refusal, Switch, Whom},
+        srtp::Unusable,
+    },
     metrics::Sums,
     ng::{Call, Refusal as Unfit},
     path::{Path, Report, Shift},
@@ -80,6 +84,9 @@ pub(crate) enum Undone {
     /// The relay cannot do what is wanted.
     #[error("{0}")]
     Unfit(Unfit),
+    /// Its keys are of no use.
+    #[error("SRTP: {0}")]
+    Keys(#[from] Unusable),
     /// The description names no relay of the mesh.
     #[error("the description names no relay of the mesh")]
     NoTunnel,
