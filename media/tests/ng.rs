@@ -236,6 +236,9 @@ async fn ports_run_out_with_a_word_and_come_back() {
     let anna = world.phone().await;
     let taken = world.fill(&anna, 20).await;
     assert_eq!(taken.len(), 4);
+    // With a delay a call keeps its ports until then; offered anew, it stays.
+    world.ask(json!({"command": "delete", "call-id": taken[0], "from-tag": "a", "delete-delay": 30})).await;
+    assert_eq!(world.fill(&anna, 20).await, taken, "all are there, and are offered anew");
     for call in &taken {
         world.ask(json!({"command": "delete", "call-id": call, "from-tag": "a"})).await;
     }

@@ -45,8 +45,8 @@ impl Desk {
         }
     }
 
-    async fn delete(&self, Delete { call, fatal, delay: _ }: Delete) -> Reply {
-        match self.about(call, About::Delete).await {
+    async fn delete(&self, Delete { call, fatal, delay }: Delete) -> Reply {
+        match self.about(call, About::Retire(delay.unwrap_or_default())).await {
             Ok(Answered::Over(report)) => Reply::Report(report::of(&report)),
             Ok(_) => unreachable!("a delete is answered by a report"),
             Err(Undone::Refused(Refusal::NoCall | Refusal::NoParty)) => Reply::nothing_deleted(fatal),

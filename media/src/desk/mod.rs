@@ -69,6 +69,8 @@ pub(crate) enum Happening {
 pub(crate) enum About {
     /// It is over, or a branch of it.
     Delete,
+    /// It is over after so long, unless it is offered anew.
+    Retire(Duration),
     /// What is known of it?
     Query,
     /// Something is held back, or no longer.
@@ -113,6 +115,7 @@ impl About {
     fn order(self, whom: Whom<'_>) -> Order<'_> {
         match self {
             Self::Delete => Order::Delete(whom),
+            Self::Retire(delay) => Order::Retire(whom, delay),
             Self::Query => Order::Query { call_id: whom.call_id },
             Self::Curb(curb, switch) => Order::Curb(whom, curb, switch),
         }

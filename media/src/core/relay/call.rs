@@ -14,6 +14,8 @@ pub(super) struct Call {
     /// The last order that was about it.
     pub(super) signaled: Time,
     pub(super) answered: bool,
+    /// It was deleted, and goes on until then.
+    pub(super) retires: Option<Time>,
     /// When it is looked at next.
     pub(super) due: Time,
     pub(super) parties: Vec<Party>,

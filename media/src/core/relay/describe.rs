@@ -88,6 +88,7 @@ impl Relay {
             created: now,
             signaled: now,
             answered: false,
+            retires: None,
             due: now,
             parties: Vec::new(),
             curbs: Curbs::default(),
@@ -98,7 +99,7 @@ impl Relay {
 
     fn touch(&mut self, now: Time, number: u32, controller: Arc<str>) {
         if let Some(call) = self.calls.find_mut(number) {
-            call.signaled = now;
+            (call.signaled, call.retires) = (now, None);
             if !controller.is_empty() {
                 call.controller = controller;
             }

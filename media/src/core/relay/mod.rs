@@ -51,6 +51,7 @@ use slab::Slab;
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
+    time::Duration,
 };
 use streams::Streams;
 
@@ -128,7 +129,8 @@ impl Relay {
         match order {
             Order::Offer(description) => self.offer(now, &description, binder).map(Answered::Media),
             Order::Answer(description) => self.answer(now, &description).map(Answered::Media),
-            Order::Delete(whom) => self.delete(now, whom).map(Answered::Over),
+            Order::Delete(whom) => self.delete(now, whom, Duration::ZERO).map(Answered::Over),
+            Order::Retire(whom, delay) => self.delete(now, whom, delay).map(Answered::Over),
             Order::Query { call_id } => {
                 let call = self.ids.get(call_id).and_then(|call| self.calls.find(*call));
                 Ok(Answered::Report(self.report(call.ok_or(Refusal::NoCall)?)))
