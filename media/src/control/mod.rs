@@ -135,7 +135,7 @@ fn refused(undone: &Undone) -> Status {
         Undone::Worker(worker::Refusal::Busy) => Status::resource_exhausted(text),
         Undone::Worker(worker::Refusal::Ended) | Undone::Unrouted(_) => Status::unavailable(text),
         Undone::Refused(Refusal::NoCall | Refusal::NoParty) => Status::not_found(text),
-        Undone::Sdp(_) | Undone::Unfit(_) | Undone::NoTunnel | Undone::Refused(_) => {
+        Undone::Sdp(_) | Undone::Unfit(_) | Undone::Keys(_) | Undone::NoTunnel | Undone::Refused(_) => {
             Status::invalid_argument(text)
         }
     }

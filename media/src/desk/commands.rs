@@ -2,7 +2,7 @@
 
 use super::{About, Desk, Exchange, Place, Undone, report};
 use crate::{
-    core::relay::{Answered, Curb, Refusal, Switch},
+    core::relay::{Answered, Curb, Named, Refusal, Switch},
     ng::{Call, Command, Delete, Gate, Gated, Party, Proposal, Refusal as Unfit, Reply, Sdp, Statistics},
     worker,
 };
@@ -45,8 +45,8 @@ impl Desk {
         }
     }
 
-    async fn delete(&self, Delete { call, fatal, delay: _ }: Delete) -> Reply {
-        match self.about(call, About::Delete).await {
+    async fn delete(&self, Delete { call, fatal, delay }: Delete) -> Reply {
+        match self.about(call, About::Retire(delay.unwrap_or_default())).await {
             Ok(Answered::Over(report)) => Reply::Report(report::of(&report)),
             Ok(_) => unreachable!("a delete is answered by a report"),
             Err(Undone::Refused(Refusal::NoCall | Refusal::NoParty)) => Reply::nothing_deleted(fatal),
@@ -70,20 +70,31 @@ impl Desk {
             Gated::Dtmf => Curb::Keys,
             Gated::Copy => return Unfit::Unsupported("forwarding").into(),
         };
-        let from_tag = match gate.from {
-            Party::Everybody => String::new(),
-            Party::Tag(tag) => tag,
-            Party::Label(_) | Party::Address(_) => {
-                return Unfit::Unsupported("a party by label or address").into();
-            }
-        };
         // The relay holds back what a party sends, to whomever.
         if gate.to != Party::Everybody {
             return Unfit::Unsupported("to-tag").into();
         }
+        let from_tag = match self.tag(&gate.call.call_id, gate.from).await {
+            Ok(tag) => tag,
+            Err(undone) => return undone.into(),
+        };
         let switch = if gate.closed { Switch::On } else { Switch::Off };
         let call = Call { from_tag, to_tag: String::new(), ..gate.call };
         self.about(call, About::Curb(curb, switch)).await.map_or_else(Reply::from, |_| Reply::done())
+    }
+
+    /// The tag of a party; empty: of all.
+    async fn tag(&self, call_id: &str, party: Party) -> Result<String, Undone> {
+        let call = call_id.to_owned();
+        let found = self.worker(call_id).ask(move |path, _| match party {
+            Party::Everybody => Ok(String::new()),
+            Party::Tag(tag) => Ok(tag),
+            Party::Label(label) => {
+                path.relay().tag_of(&call, Named::Label(&label)).map(|tag| tag.to_string())
+            }
+            Party::Address(ip) => path.relay().tag_of(&call, Named::Address(ip)).map(|tag| tag.to_string()),
+        });
+        Ok(found.await??)
     }
 
     async fn statistics(&self) -> Reply {

@@ -1,16 +1,21 @@
 //! A description as it comes and as it goes on: what the relay is told of it, and what the relay says written into it.
 
+use super::{
+    Undone,
+    accord::{Accord, Said},
+};
 use crate::{
     config,
     core::{
         RelayId, StreamId,
-        relay::{self, Keys, Learning, Local, Muxing, Remote, Section, Side},
+        relay::{self, Learning, Local, Muxing, Remote, Section, Side, Terms, Whom},
         rtp::{Coding, Format},
+        srtp::Chance,
     },
-    ng::{Call, Family, Mux, Refusal, RtcpAttribute, Transport, Wishes},
+    ng::{Call, Family, Mux, Refusal, RtcpAttribute, Wishes},
 };
 use bytes::Bytes;
-use ringway_sip::sdp::{self, Description, Direction, Edit, Rtcp, Scope, Tunnel};
+use ringway_sip::sdp::{self, Description, Direction, Edit, Profile, Rtcp, Scope, Tunnel};
 use std::net::{IpAddr, SocketAddr};
 
 /// The port of descriptions between regions (RFC 863): media goes through tunnels, so nobody listens there, or sends.
@@ -31,14 +36,17 @@ pub(super) struct Draft {
 /// One `m=` section.
 #[derive(Debug)]
 struct Part {
-    /// Not RTP: it passes the relay by.
-    foreign: bool,
+    /// `None`: not RTP, it passes the relay by.
+    profile: Option<Profile>,
     remote: Remote,
     mux: bool,
     reduced: bool,
-    sealed: bool,
     held: bool,
     formats: Vec<Format>,
+    /// The values of its `a=crypto` lines.
+    lines: Vec<String>,
+    kind: Box<str>,
+    codec: Box<str>,
 }
 
 impl Draft {
@@ -54,14 +62,54 @@ impl Draft {
         sides: [Side; 2],
     ) -> Result<Self, Refusal> {
         let tunneled = matches!(sides[0], Side::Mesh { .. });
-        let parts = description.media().map(|media| Part::read(&media, tunneled, &wishes));
+        let parts = description.media().map(|media| Part::read(&media, tunneled));
         Ok(Self { parts: parts.collect::<Result<_, _>>()?, call, controller, wishes, sides })
     }
 
-    /// What the relay is told.
-    pub(super) fn with<R>(&self, tell: impl FnOnce(relay::Description<'_>) -> R) -> R {
-        let sections: Vec<Section<'_>> = self.parts.iter().map(Part::section).collect();
+    /// Of which call it is, and between whom.
+    pub(super) fn whom(&self) -> Whom<'_> {
         let Call { call_id, from_tag, to_tag, branch } = &self.call;
+        Whom { call_id, from_tag, to_tag, branch }
+    }
+
+    /// How many `m=` lines it has.
+    pub(super) fn sections(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// The controller's word for its sender.
+    pub(super) fn label(&self) -> &str {
+        &self.wishes.label
+    }
+
+    /// What becomes of each medium, after what was said before; `None` where it is not RTP.
+    ///
+    /// # Errors
+    /// When profiles or keys do not fit.
+    pub(super) fn agree(
+        &self,
+        offers: bool,
+        terms: Vec<[Terms; 2]>,
+        mut chance: impl FnMut() -> Chance,
+    ) -> Result<Vec<Option<Accord>>, Undone> {
+        let of = |(part, [mut from, to]): (&Part, [Terms; 2])| {
+            let Some(said) = part.said() else { return Ok(None) };
+            part.tell(&mut from);
+            let accord = if offers { Accord::of_offer } else { Accord::of_answer };
+            accord(said, &self.wishes, [from, to], &mut chance).map(Some)
+        };
+        self.parts.iter().zip(terms).map(of).collect()
+    }
+
+    /// What the relay is told.
+    pub(super) fn with<R>(
+        &self,
+        accords: &[Option<Accord>],
+        tell: impl FnOnce(relay::Description<'_>) -> R,
+    ) -> R {
+        let sections = self.parts.iter().zip(accords).map(|(part, accord)| part.section(accord.as_ref()));
+        let sections: Vec<Section<'_>> = sections.collect();
+        let Whom { call_id, from_tag, to_tag, branch } = self.whom();
         let wishes = &self.wishes;
         tell(relay::Description {
             controller: &self.controller,
@@ -89,7 +137,7 @@ impl Draft {
     pub(super) fn write(
         &self,
         description: &Description,
-        locals: &[Local],
+        (locals, accords): (&[Local], &[Option<Accord>]),
         settings: &config::Relay,
         own: Option<RelayId>,
     ) -> Bytes {
@@ -107,9 +155,12 @@ impl Draft {
         }
         edit.remove_ice();
         edit.remove_tunnels();
-        for (index, (part, local)) in
-            self.parts.iter().zip(locals).enumerate().filter(|(_, (p, _))| !p.foreign)
-        {
+        if accords.iter().flatten().any(Accord::is_bridge) {
+            edit.remove_dtls();
+        }
+        for (index, ((part, accord), local)) in self.parts.iter().zip(accords).zip(locals).enumerate() {
+            let Some(accord) = accord else { continue };
+            accord.write(&mut edit, index);
             match local {
                 Local::Off => edit.port(index, 0),
                 Local::Edge { rtp, rtcp, mux } => {
@@ -161,25 +212,11 @@ impl Draft {
 }
 
 impl Part {
-    fn read(media: &sdp::Media<'_>, tunneled: bool, wishes: &Wishes) -> Result<Self, Refusal> {
-        let Some(profile) = media.profile() else {
-            let nothing = Vec::new();
-            let (mux, reduced, sealed, held) = (false, false, false, false);
-            return Ok(Self {
-                foreign: true,
-                remote: Remote::Off,
-                mux,
-                reduced,
-                sealed,
-                held,
-                formats: nothing,
-            });
-        };
+    fn read(media: &sdp::Media<'_>, tunneled: bool) -> Result<Self, Refusal> {
+        let kind: Box<str> = media.kind().into();
+        let Some(profile) = media.profile() else { return Ok(Self::foreign(kind)) };
         if profile.is_tls() {
             return Err(Refusal::Unsupported("DTLS"));
-        }
-        if matches!(wishes.transport, Transport::Profile(wanted) if wanted != profile) {
-            return Err(Refusal::Unsupported("another transport-protocol than the description's"));
         }
         let remote = match media.rtp() {
             _ if media.is_rejected() => Remote::Off,
@@ -191,29 +228,78 @@ impl Part {
             // Names of hosts would have to be looked up while a call waits.
             None => return Err(Refusal::Unsupported("host names in c= lines")),
         };
+        let lines = media.attributes().filter(|attribute| attribute.name == "crypto");
         Ok(Self {
-            foreign: false,
+            profile: Some(profile),
             remote,
             mux: media.is_muxed(),
             reduced: media.attribute("rtcp-rsize").is_some(),
-            sealed: profile.is_secure(),
             held: media.is_held() || media.direction() != Direction::SendRecv,
             formats: media.formats().filter_map(|format| format_of(media, format)).collect(),
+            lines: lines.map(|attribute| attribute.value.to_owned()).collect(),
+            kind,
+            codec: codec(media),
         })
     }
 
-    fn section(&self) -> Section<'_> {
+    fn foreign(kind: Box<str>) -> Self {
+        Self {
+            profile: None,
+            remote: Remote::Off,
+            mux: false,
+            reduced: false,
+            held: false,
+            formats: Vec::new(),
+            lines: Vec::new(),
+            kind,
+            codec: Box::default(),
+        }
+    }
+
+    fn said(&self) -> Option<Said<'_>> {
+        Some(Said { profile: self.profile?, off: self.remote == Remote::Off, lines: &self.lines })
+    }
+
+    /// What reports name.
+    fn tell(&self, terms: &mut Terms) {
+        (terms.kind, terms.codec) = (self.kind.clone(), self.codec.clone());
+        if let Remote::Edge { rtp, .. } = self.remote {
+            terms.address = Some(rtp.ip());
+        }
+    }
+
+    fn section<'a>(&'a self, accord: Option<&'a Accord>) -> Section<'a> {
         Section {
             remote: self.remote,
             mux: self.mux,
             reduced: self.reduced,
-            sealed: self.sealed,
-            sealed_on: self.sealed,
+            sealed: self.profile.is_some_and(Profile::is_secure),
+            sealed_on: accord.is_some_and(Accord::is_sealed),
             held: self.held,
             formats: &self.formats,
-            keys: Keys::default(),
+            keys: accord.map(Accord::keys).unwrap_or_default(),
         }
     }
+}
+
+/// The names of payload types that need no `a=rtpmap` (RFC 3551 §6).
+const NAMED: [(u8, &str); 7] =
+    [(0, "PCMU"), (3, "GSM"), (4, "G723"), (8, "PCMA"), (9, "G722"), (13, "CN"), (18, "G729")];
+
+/// The codec that stands first, keys pressed and noise aside; empty where its name is not said.
+fn codec(media: &sdp::Media<'_>) -> Box<str> {
+    let name = |format: &str| match media.rtpmap(format) {
+        Some(map) => Some(map.to_owned()),
+        None => NAMED
+            .iter()
+            .find(|(number, _)| format.parse() == Ok(*number))
+            .map(|(_, name)| format!("{name}/8000")),
+    };
+    let is_voice = |map: &String| {
+        let coding = Coding::named(map.split('/').next().unwrap_or_default().trim());
+        !matches!(coding, Coding::Event | Coding::Noise)
+    };
+    media.formats().filter_map(name).find(is_voice).unwrap_or_default().into()
 }
 
 /// What a payload type stands for: by `a=rtpmap`, or by its number (RFC 3551 §6).
@@ -226,9 +312,7 @@ fn format_of(media: &sdp::Media<'_>, format: &str) -> Option<Format> {
             (coding, words.next().and_then(|clock| clock.trim().parse().ok()).unwrap_or(8_000))
         }
         None => {
-            let named =
-                [(0, "PCMU"), (3, "GSM"), (4, "G723"), (8, "PCMA"), (9, "G722"), (13, "CN"), (18, "G729")];
-            let name = named.iter().find(|(number, _)| *number == payload_type)?.1;
+            let name = NAMED.iter().find(|(number, _)| *number == payload_type)?.1;
             (Coding::named(name), 8_000)
         }
     };

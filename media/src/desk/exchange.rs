@@ -1,14 +1,17 @@
 //! Offers and answers.
 
-use super::{Desk, Undone, describe::Draft};
+use super::{Desk, Undone, accord::Accord, describe::Draft};
 use crate::{
     core::{
         RelayId,
-        relay::{Answered, Order, Refusal, Side},
+        relay::{Answered, Local, Order, Refusal, Side},
     },
     ng::{Call, Refusal as Unfit, Wishes},
+    path::Path,
+    worker::Turn,
 };
 use bytes::Bytes;
+use ringway_node::chance;
 use ringway_router::{Region, Traffic};
 use ringway_sip::sdp::{Description, Limits};
 use std::sync::{Arc, atomic::Ordering};
@@ -69,18 +72,13 @@ impl Desk {
             let call_id = &of_worker.call.call_id;
             if drains && path.order(Order::Query { call_id }, turn) == Err(Refusal::NoCall) {
                 // Its controller asks the next relay.
-                return Err(Refusal::Calls);
+                return Err(Refusal::Calls.into());
             }
-            of_worker.with(|description| {
-                let order = if offers { Order::Offer(description) } else { Order::Answer(description) };
-                path.order(order, turn)
-            })
+            carry_out(&of_worker, offers, path, turn)
         });
-        let Answered::Media(locals) = answered.await?? else {
-            unreachable!("an offer or answer is answered by media")
-        };
+        let (locals, accords) = answered.await??;
         let own = self.steering().map(|steering| steering.own());
-        Ok(draft.write(&description, &locals, &self.settings, own))
+        Ok(draft.write(&description, (&locals, &accords), &self.settings, own))
     }
 
     /// The region of the relay that a description from the mesh names. `None`: it names none, because it refuses everything.
@@ -119,4 +117,23 @@ impl Desk {
             }
         }
     }
+}
+
+/// What a worker does with a description: what is agreed on so far, what becomes of that, and where media goes. Nothing has
+/// changed when one of them fails.
+fn carry_out(
+    draft: &Draft,
+    offers: bool,
+    path: &mut Path,
+    turn: &mut Turn<'_>,
+) -> Result<(Vec<Local>, Vec<Option<Accord>>), Undone> {
+    let terms = path.relay().terms(draft.whom(), offers, draft.sections());
+    let mut accords = draft.agree(offers, terms, chance::bytes)?;
+    let answered = draft.with(&accords, |description| {
+        path.order(if offers { Order::Offer(description) } else { Order::Answer(description) }, turn)
+    })?;
+    let Answered::Media(locals) = answered else { unreachable!("an offer or answer is answered by media") };
+    let terms = accords.iter_mut().map(|accord| accord.as_mut().map(Accord::take_terms).unwrap_or_default());
+    path.relay().keep(draft.whom(), offers, draft.label(), terms.collect());
+    Ok((locals, accords))
 }

@@ -7,6 +7,7 @@
 //!  gRPC (control) ──────────────┘
 //! ```
 
+mod accord;
 mod commands;
 mod describe;
 mod exchange;
@@ -15,7 +16,10 @@ mod report;
 
 use crate::{
     config,
-    core::relay::{Answered, Curb, Order, Refusal, Switch, Whom},
+    core::{
+        relay::{Answered, Curb, Order, Refusal, Switch, Whom},
+        srtp::Unusable,
+    },
     metrics::Sums,
     ng::{Call, Refusal as Unfit},
     path::{Path, Report, Shift},
@@ -65,6 +69,8 @@ pub(crate) enum Happening {
 pub(crate) enum About {
     /// It is over, or a branch of it.
     Delete,
+    /// It is over after so long, unless it is offered anew.
+    Retire(Duration),
     /// What is known of it?
     Query,
     /// Something is held back, or no longer.
@@ -80,6 +86,9 @@ pub(crate) enum Undone {
     /// The relay cannot do what is wanted.
     #[error("{0}")]
     Unfit(Unfit),
+    /// Its keys are of no use.
+    #[error("SRTP: {0}")]
+    Keys(#[from] Unusable),
     /// The description names no relay of the mesh.
     #[error("the description names no relay of the mesh")]
     NoTunnel,
@@ -106,6 +115,7 @@ impl About {
     fn order(self, whom: Whom<'_>) -> Order<'_> {
         match self {
             Self::Delete => Order::Delete(whom),
+            Self::Retire(delay) => Order::Retire(whom, delay),
             Self::Query => Order::Query { call_id: whom.call_id },
             Self::Curb(curb, switch) => Order::Curb(whom, curb, switch),
         }

@@ -1,8 +1,10 @@
-//! What the relay counted, in the shape of rtpengine's reports. Words of descriptions (kind, protocol, codec) are left out:
-//! the relay does not keep them.
+//! What the relay counted, in the shape of rtpengine's reports.
 
 use crate::{
-    core::relay::{CallReport, StreamReport},
+    core::{
+        relay::{CallReport, StreamReport},
+        srtp::Suite,
+    },
     ng::{self, MediaReport, Member, Quality, Report, Sample},
 };
 use std::time::Duration;
@@ -16,7 +18,7 @@ pub(super) fn of(call: &CallReport) -> Report {
             members.push(Member {
                 tag: stream.tag.to_string(),
                 branch: stream.branch.to_string(),
-                label: String::new(),
+                label: stream.label.to_string(),
                 created: call.created,
                 peers: Vec::new(),
                 media: Vec::new(),
@@ -43,9 +45,9 @@ fn media(stream: &StreamReport, call: &CallReport) -> MediaReport {
     });
     let sends = stream.last.is_some();
     MediaReport {
-        kind: String::new(),
-        protocol: String::new(),
-        codec: String::new(),
+        kind: stream.medium.kind.to_string(),
+        protocol: stream.medium.profile.map(|profile| profile.name().to_owned()).unwrap_or_default(),
+        codec: stream.medium.codec.to_string(),
         sends,
         receives: stream.remote.is_some(),
         muxed: stream.muxed,
@@ -55,7 +57,7 @@ fn media(stream: &StreamReport, call: &CallReport) -> MediaReport {
             endpoint: stream.remote,
             advertised: stream.remote,
             confirmed: sends,
-            suite: None,
+            suite: stream.medium.suite.map(Suite::name),
             last_packet: stream.last,
             ssrc: sends.then_some(summary.ssrc),
             packets: summary.packets,

@@ -57,7 +57,7 @@ pub struct Delete {
     pub call: Call,
     /// It is an error if there is no such call; otherwise it is worth a warning.
     pub fatal: bool,
-    /// How long ports and keys stay, if not as long as always.
+    /// How long ports and keys stay; `None`: not at all.
     pub delay: Option<Duration>,
 }
 

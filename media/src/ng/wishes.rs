@@ -96,7 +96,8 @@ pub enum Family {
 /// The protocol of `m=` lines towards the receiver.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Transport {
-    /// In an offer, as it is; in an answer, as it was offered.
+    /// In an offer, as it is or, while its sender stays with its own, as the receiver had it before; in an answer, as it was
+    /// offered.
     #[default]
     Kept,
     /// In an answer: as the answer says, even if it was not offered.

@@ -3,10 +3,11 @@
 use super::super::{
     CallKey, RelayId, SocketId, StreamId,
     rtp::{Malformed, Summary},
-    srtp,
+    srtp::{self, Suite},
 };
 use super::{RouteKey, Side};
 use ringway_router::Time;
+use ringway_sip::sdp::Profile;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 /// The answer to an order that was carried out.
@@ -67,6 +68,10 @@ pub struct StreamReport {
     pub tag: Arc<str>,
     /// The branch that its offer went down; empty: none was named.
     pub branch: Arc<str>,
+    /// The controller's own word for the party; empty: none.
+    pub label: Arc<str>,
+    /// What its descriptions said of the medium.
+    pub medium: Medium,
     /// Whom it talks to in this section; `None`: nobody yet, or nobody with a tag.
     pub peer: Option<Arc<str>>,
     /// Which section, from 0.
@@ -91,6 +96,19 @@ pub struct StreamReport {
     pub round_trip: Option<Duration>,
     /// Mean opinion score of somebody who listens here, 1 to 4.5; `None`: not known.
     pub mos: Option<f64>,
+}
+
+/// What the descriptions of a party said of a medium, as far as they did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Medium {
+    /// `audio`, for example; empty: not known.
+    pub kind: Box<str>,
+    /// `PCMU/8000`, for example; empty: not known.
+    pub codec: Box<str>,
+    /// How it is carried.
+    pub profile: Option<Profile>,
+    /// The suite of SRTP between the party and us; `None`: plain, or SRTP that passes as it is.
+    pub suite: Option<Suite>,
 }
 
 /// Where packets go that leave through tunnels.

@@ -1,6 +1,6 @@
 //! A call: its parties, and who has which leg. Small and cold; the packet path sees legs only.
 
-use super::{PARTIES_MAX, Side, leg::Curbs};
+use super::{PARTIES_MAX, Side, Whom, leg::Curbs};
 use ringway_router::Time;
 use std::sync::Arc;
 
@@ -14,6 +14,8 @@ pub(super) struct Call {
     /// The last order that was about it.
     pub(super) signaled: Time,
     pub(super) answered: bool,
+    /// It was deleted, and goes on until then.
+    pub(super) retires: Option<Time>,
     /// When it is looked at next.
     pub(super) due: Time,
     pub(super) parties: Vec<Party>,
@@ -28,6 +30,8 @@ pub(super) struct Party {
     pub(super) tag: Arc<str>,
     /// The branch that its offer went down; empty: none was named.
     pub(super) branch: Arc<str>,
+    /// The controller's own word for it; empty: none.
+    pub(super) label: Arc<str>,
     pub(super) side: Side,
     /// Those who answered the same branch before: it was forked behind our back, and the last one to answer has the ports.
     pub(super) outdone: Vec<Arc<str>>,
@@ -52,6 +56,35 @@ impl Call {
         self.parties.iter().rposition(|party| *party.branch == *branch).filter(|_| !branch.is_empty())
     }
 
+    /// Who offers to whom; `None`: somebody who is not there yet.
+    pub(super) fn offering(&self, whom: Whom<'_>) -> (Option<usize>, Option<usize>) {
+        let claimed = || self.by_tag(whom.to_tag).and_then(|_| self.unanswered(whom.branch));
+        let offerer = self.by_tag(whom.from_tag).or_else(claimed);
+        let other = |party: &usize| Some(*party) != offerer;
+        let answerer = if whom.to_tag.is_empty() {
+            // The same branch again; or, where nobody names branches, the next one to try in its place.
+            let fits = |party: &usize| other(party) && *self.parties[*party].branch == *whom.branch;
+            (0..self.parties.len()).rev().find(fits)
+        } else {
+            self.by_tag(whom.to_tag).or_else(|| self.unanswered(whom.branch).filter(other))
+        };
+        (offerer, answerer)
+    }
+
+    /// Whose offer is answered by whom; `None`: somebody who is not there.
+    pub(super) fn answering(&self, whom: Whom<'_>) -> (Option<usize>, Option<usize>) {
+        let offerer = self.by_tag(whom.from_tag);
+        let other = |party: &usize| Some(*party) != offerer;
+        let same = || {
+            // Forked behind our back: one branch of ours, several that answer. The last one has it.
+            let last = (0..self.parties.len()).rev().find(other);
+            self.by_branch(whom.branch).or(last.filter(|_| whom.branch.is_empty()))
+        };
+        let known = self.by_tag(whom.to_tag);
+        let answerer = known.or_else(|| self.unanswered(whom.branch)).or_else(same).filter(other);
+        (offerer, answerer)
+    }
+
     /// Whether one more fits, with all names that it has.
     pub(super) fn has_room(&self) -> bool {
         self.parties.iter().map(|party| 1 + party.outdone.len()).sum::<usize>() < PARTIES_MAX
@@ -67,6 +100,7 @@ impl Party {
         Self {
             tag: tag.into(),
             branch: branch.into(),
+            label: "".into(),
             side,
             outdone: Vec::new(),
             curbs: Curbs::default(),

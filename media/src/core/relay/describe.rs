@@ -88,6 +88,7 @@ impl Relay {
             created: now,
             signaled: now,
             answered: false,
+            retires: None,
             due: now,
             parties: Vec::new(),
             curbs: Curbs::default(),
@@ -98,7 +99,7 @@ impl Relay {
 
     fn touch(&mut self, now: Time, number: u32, controller: Arc<str>) {
         if let Some(call) = self.calls.find_mut(number) {
-            call.signaled = now;
+            (call.signaled, call.retires) = (now, None);
             if !controller.is_empty() {
                 call.controller = controller;
             }
@@ -125,11 +126,13 @@ impl Relay {
         for Fresh { party, section, leg } in fresh {
             let Some(call) = self.calls.find_mut(number) else { continue };
             let party = &mut call.parties[party];
-            if let Some(leg) = self.legs.find_mut(leg) {
-                leg.curbs = party.curbs;
-            }
+            let curbs = party.curbs;
             let before = party.place(section, leg);
+            if let Some(leg) = self.legs.find_mut(leg) {
+                leg.curbs = curbs;
+            }
             if let Some(before) = before {
+                self.hand_on(before, leg);
                 self.close(now, before, true);
             }
         }
@@ -148,20 +151,12 @@ impl Relay {
     /// Who offers to whom. Parties that are not there yet are added.
     fn offering(&mut self, number: u32, offer: &Description<'_>) -> Result<Ends, Refusal> {
         let call = self.calls.find_mut(number).ok_or(Refusal::NoCall)?;
-        let claimed = || call.by_tag(offer.to_tag).and_then(|_| call.unanswered(offer.branch));
-        let offerer = match call.by_tag(offer.from_tag).or_else(claimed) {
+        let (offerer, answerer) = call.offering(offer.whom());
+        let offerer = match offerer {
             Some(party) => party,
             None => added(call, Party::new(offer.from_tag, "", offer.from))?,
         };
-        let known = if offer.to_tag.is_empty() {
-            // The same branch again; or, where nobody names branches, the next one to try in its place.
-            let fits = |(place, party): (usize, &Party)| place != offerer && *party.branch == *offer.branch;
-            (0..call.parties.len()).rev().find(|place| fits((*place, &call.parties[*place])))
-        } else {
-            let unanswered = || call.unanswered(offer.branch).filter(|party| *party != offerer);
-            call.by_tag(offer.to_tag).or_else(unanswered)
-        };
-        let answerer = match known {
+        let answerer = match answerer {
             Some(party) => party,
             None => added(call, Party::new(offer.to_tag, offer.branch, offer.to))?,
         };
@@ -173,18 +168,13 @@ impl Relay {
     /// Whose offer is answered by whom.
     fn answering(&self, number: u32, answer: &Description<'_>) -> Result<Ends, Refusal> {
         let call = self.calls.find(number).ok_or(Refusal::NoCall)?;
-        let offerer = call.by_tag(answer.from_tag).ok_or(Refusal::NoParty)?;
-        let other = |party: &usize| *party != offerer;
-        let same = || {
-            // Forked behind our back: one branch of ours, several that answer. The last one has it.
-            let last = (0..call.parties.len()).rev().find(other);
-            call.by_branch(answer.branch).or(last.filter(|_| answer.branch.is_empty()))
+        let (Some(offerer), Some(answerer)) = call.answering(answer.whom()) else {
+            return Err(Refusal::NoParty);
         };
-        let known = call.by_tag(answer.to_tag);
-        let answerer = known.or_else(|| call.unanswered(answer.branch)).or_else(same).filter(other);
-        let ends = Ends { offerer, answerer: answerer.ok_or(Refusal::NoParty)? };
+        let ends = Ends { offerer, answerer };
         let party = &call.parties[ends.answerer];
-        if known.is_none() && !party.tag.is_empty() && !call.has_room() {
+        let is_new = call.by_tag(answer.to_tag).is_none();
+        if is_new && !party.tag.is_empty() && !call.has_room() {
             return Err(Refusal::Parties);
         }
         check_sides(call, ends, (answer.to, answer.from))?;
@@ -221,11 +211,12 @@ impl Relay {
             leg.describe(now, section, &hearing(offer));
             leg.mux_alone = matches!(offer.muxing, Muxing::Accept | Muxing::Demux);
             leg.mux = offered(leg.mux, section.mux && offer.muxing != Muxing::Reject);
+            leg.propose(section.sealed);
             leg.steer(offer.from);
         }
         if let Some(leg) = self.legs.find_mut(to) {
             leg.tell_formats(section.formats);
-            leg.sealed = section.sealed_on;
+            leg.propose(section.sealed_on);
             let share = match offer.muxing {
                 Muxing::Mirror | Muxing::Accept => section.mux,
                 Muxing::Demux | Muxing::Reject => false,
@@ -260,11 +251,10 @@ impl Relay {
             leg.steer(answer.from);
             agreed = leg.mux != Mux::Never && section.mux;
             leg.mux = if agreed { Mux::Agreed } else { Mux::Never };
-            leg.lock.turn(section.keys.answerer, section.keys.offerer);
+            leg.settle(section.sealed, section.keys.answerer, section.keys.offerer);
         }
         if let Some(leg) = self.legs.find_mut(from) {
-            leg.lock.turn(section.keys.offerer, section.keys.answerer);
-            leg.sealed = section.sealed_on;
+            leg.settle(section.sealed_on, section.keys.offerer, section.keys.answerer);
             leg.tell_formats(section.formats);
             let agreed = leg.mux != Mux::Never && (agreed || leg.mux_alone);
             leg.mux = if agreed { Mux::Agreed } else { Mux::Never };

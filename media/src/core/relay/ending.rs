@@ -13,8 +13,13 @@ use std::time::Duration;
 const PAST_MAX: usize = 128;
 
 impl Relay {
-    /// Ends a call, or one branch of it.
-    pub(super) fn delete(&mut self, now: Time, whom: Whom<'_>) -> Result<CallReport, Refusal> {
+    /// Ends a call, after so long, or one branch of it.
+    pub(super) fn delete(
+        &mut self,
+        now: Time,
+        whom: Whom<'_>,
+        delay: Duration,
+    ) -> Result<CallReport, Refusal> {
         let Some(&number) = self.ids.get(whom.call_id) else {
             // The answer to the same order was lost.
             let past = self.past.iter().rev().find(|report| *report.call_id == *whom.call_id);
@@ -29,13 +34,24 @@ impl Relay {
             party.outdone.retain(|tag| **tag != *whom.to_tag);
             return self.calls.find(number).map(|call| self.report(call)).ok_or(Refusal::NoCall);
         }
-        let Some(party) = over(call, whom)? else { return self.past_end(now, number) };
+        let Some(party) = over(call, whom)? else { return self.retire(now, number, delay) };
         let report = self.calls.find(number).map(|call| self.report(call)).ok_or(Refusal::NoCall)?;
         let party = self.calls.find_mut(number).map(|call| call.parties.remove(party));
         for leg in party.iter().flat_map(|party| party.legs.iter().flatten()) {
             self.close(now, *leg, true);
         }
         Ok(report)
+    }
+
+    fn retire(&mut self, now: Time, number: u32, delay: Duration) -> Result<CallReport, Refusal> {
+        if delay.is_zero() {
+            return self.past_end(now, number);
+        }
+        let call = self.calls.find_mut(number).ok_or(Refusal::NoCall)?;
+        // An order that is repeated does not put it off.
+        call.retires.get_or_insert(now + delay);
+        self.look_again(now, number);
+        self.calls.find(number).map(|call| self.report(call)).ok_or(Refusal::NoCall)
     }
 
     fn past_end(&mut self, now: Time, number: u32) -> Result<CallReport, Refusal> {
@@ -63,9 +79,13 @@ impl Relay {
             if at > now {
                 break;
             }
-            let over = self.calls.find(number).map(|call| self.silent_at(call));
-            if over.is_some_and(|over| over > now) {
+            let found = self.calls.find(number).map(|call| (self.over_at(call), call.retires.is_some()));
+            let (over, deleted) = found.unwrap_or((now, false));
+            if over > now {
                 self.look_again(now, number);
+            } else if deleted {
+                // Who deleted it has its report.
+                let _ = self.past_end(now, number);
             } else if let Some(report) = self.end(now, number) {
                 self.events.push_back(Event::Silent(Box::new(report)));
             }
@@ -74,12 +94,18 @@ impl Relay {
 
     /// Sets when the call is looked at next.
     pub(super) fn look_again(&mut self, now: Time, number: u32) {
-        let Some(at) = self.calls.find(number).map(|call| self.silent_at(call).max(now)) else { return };
+        let Some(at) = self.calls.find(number).map(|call| self.over_at(call).max(now)) else { return };
         if let Some(call) = self.calls.find_mut(number) {
             self.due.remove(&(call.due, number));
             call.due = at;
             self.due.insert((at, number));
         }
+    }
+
+    /// When the call is over, if nothing comes any more.
+    fn over_at(&self, call: &Call) -> Time {
+        let silent = self.silent_at(call);
+        call.retires.map_or(silent, |retires| retires.min(silent))
     }
 
     /// When the call has been silent for too long, if nothing comes any more.

@@ -6,7 +6,7 @@ use super::super::{
     srtp::{Receiver, Sender},
 };
 use super::{
-    FORMATS_MAX, Learning, Locks, Remote, RouteKey, Section, Side, Tunneled, latch::Latch, ports::Pair,
+    FORMATS_MAX, Learning, Locks, Remote, RouteKey, Section, Side, Terms, Tunneled, latch::Latch, ports::Pair,
 };
 use ringway_router::Time;
 use std::net::{IpAddr, SocketAddr};
@@ -31,7 +31,11 @@ pub(super) struct Leg {
     pub(super) held: bool,
     /// It speaks SRTP. Without keys that passes as it is.
     pub(super) sealed: bool,
+    /// An answer said whether it does.
+    pub(super) settled: bool,
     pub(super) lock: Lock,
+    /// What packets have no need of.
+    pub(super) terms: Box<Terms>,
     /// RTCP may come in parts (RFC 5506).
     pub(super) reduced: bool,
 }
@@ -113,7 +117,9 @@ impl Leg {
             curbs: Curbs::default(),
             held: false,
             sealed: false,
+            settled: false,
             lock: Lock::default(),
+            terms: Box::default(),
             reduced: false,
         };
         leg.tell_formats(formats);
@@ -131,7 +137,7 @@ impl Leg {
 
     /// What its party's description says.
     pub(super) fn describe(&mut self, now: Time, section: &Section<'_>, heard: &Hearing) {
-        (self.held, self.sealed, self.reduced) = (section.held, section.sealed, section.reduced);
+        (self.held, self.reduced) = (section.held, section.reduced);
         match (&mut self.way, section.remote) {
             (Way::Edge(edge), Remote::Edge { rtp, rtcp }) => edge.say(now, rtp, rtcp, heard),
             (Way::Mesh(mesh), Remote::Mesh { relay, stream }) => mesh.remote = Some((relay, stream)),
@@ -140,6 +146,19 @@ impl Leg {
                 unreachable!("sides are checked before anything is changed")
             }
         }
+    }
+
+    /// SRTP is offered, or not. What was agreed on before stays so until the answer: an offer may be refused.
+    pub(super) fn propose(&mut self, sealed: bool) {
+        if !self.settled {
+            self.sealed = sealed;
+        }
+    }
+
+    /// An answer settles whether it is SRTP, and with which keys.
+    pub(super) fn settle(&mut self, sealed: bool, own: Locks<'_>, other: Locks<'_>) {
+        (self.sealed, self.settled) = (sealed, true);
+        self.lock.turn(own, other);
     }
 
     /// The way to its party is another one from now on, if anybody says so.
@@ -170,8 +189,8 @@ impl Leg {
 }
 
 impl Lock {
-    /// An answer settles these keys. A key that stays goes on as it was.
-    pub(super) fn turn(&mut self, own: Locks<'_>, other: Locks<'_>) {
+    /// These keys from now on. A key that stays goes on as it was.
+    fn turn(&mut self, own: Locks<'_>, other: Locks<'_>) {
         self.through = own.inward.is_some() && own.inward == other.outward;
         match (&mut self.receiver, own.inward) {
             (Some(receiver), Some(key)) => receiver.rekey(key),

@@ -27,9 +27,10 @@ mod report;
 mod settings;
 mod slab;
 mod streams;
+mod terms;
 mod tunnels;
 
-pub use answered::{Answered, CallReport, Event, Local, Reason, StreamReport, Tunneled, Verdict};
+pub use answered::{Answered, CallReport, Event, Local, Medium, Reason, StreamReport, Tunneled, Verdict};
 pub use data::{Arrival, Exits, Packet};
 pub use order::{
     Curb, Description, Family, Keys, Learning, Locks, Muxing, Order, Remote, Section, Side, Switch, Whom,
@@ -37,6 +38,7 @@ pub use order::{
 pub use ports::{Binder, Busy};
 pub use refusal::Refusal;
 pub use settings::{CONTROLLERS_MAX, FORMATS_MAX, NAME_BYTES_MAX, PARTIES_MAX, Pool, SECTIONS_MAX, Settings};
+pub use terms::{Named, Terms};
 pub use tunnels::{Onward, RouteKey, Tunnels};
 
 use call::Call;
@@ -49,6 +51,7 @@ use slab::Slab;
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
+    time::Duration,
 };
 use streams::Streams;
 
@@ -126,7 +129,8 @@ impl Relay {
         match order {
             Order::Offer(description) => self.offer(now, &description, binder).map(Answered::Media),
             Order::Answer(description) => self.answer(now, &description).map(Answered::Media),
-            Order::Delete(whom) => self.delete(now, whom).map(Answered::Over),
+            Order::Delete(whom) => self.delete(now, whom, Duration::ZERO).map(Answered::Over),
+            Order::Retire(whom, delay) => self.delete(now, whom, delay).map(Answered::Over),
             Order::Query { call_id } => {
                 let call = self.ids.get(call_id).and_then(|call| self.calls.find(*call));
                 Ok(Answered::Report(self.report(call.ok_or(Refusal::NoCall)?)))

@@ -114,6 +114,17 @@ impl Relay {
         }
     }
 
+    /// The party has a port of another kind: it goes on with the keys that it has, for a key that began anew would be used
+    /// twice.
+    pub(super) fn hand_on(&mut self, before: u32, leg: u32) {
+        let Some(old) = self.legs.find_mut(before) else { return };
+        let (lock, terms) = (std::mem::take(&mut old.lock), std::mem::take(&mut old.terms));
+        let (sealed, settled) = (old.sealed, old.settled);
+        if let Some(new) = self.legs.find_mut(leg) {
+            (new.lock, new.terms, new.sealed, new.settled) = (lock, terms, sealed, settled);
+        }
+    }
+
     pub(super) fn pair(&self, number: u32, ends: Ends, place: usize) -> Option<(u32, u32)> {
         let call = self.calls.find(number)?;
         Some((call.parties[ends.offerer].leg(place)?, call.parties[ends.answerer].leg(place)?))

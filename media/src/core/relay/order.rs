@@ -5,7 +5,10 @@ use super::{
     super::{RelayId, StreamId, rtp::Format, srtp::Master},
     RouteKey,
 };
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 /// One order. Each may be repeated: it gets the same answer, and nothing is done twice.
 #[derive(Debug, Clone, Copy)]
@@ -16,6 +19,9 @@ pub enum Order<'a> {
     Answer(Description<'a>),
     /// The call is over, or a branch of it.
     Delete(Whom<'a>),
+    /// The same, but a call that is over goes on for so long, for the last words of both; an offer or answer before that keeps
+    /// it. A branch ends at once.
+    Retire(Whom<'a>, Duration),
     /// What is known of the call?
     Query {
         /// Its Call-ID.
@@ -70,6 +76,15 @@ pub struct Description<'a> {
     pub muxing: Muxing,
     /// Its `m=` lines.
     pub sections: &'a [Section<'a>],
+}
+
+impl<'a> Description<'a> {
+    /// Whose it is.
+    #[must_use]
+    pub fn whom(&self) -> Whom<'a> {
+        let Self { call_id, from_tag, to_tag, branch, .. } = *self;
+        Whom { call_id, from_tag, to_tag, branch }
+    }
 }
 
 /// Where somebody has its media.

@@ -11,6 +11,9 @@ pub enum Refusal {
     /// The call has no party with this tag.
     #[error("the call has no party with this tag")]
     NoParty,
+    /// Several parties of the call have this name.
+    #[error("several parties of the call have this name")]
+    Ambiguous,
     /// The names of a call must be there, and not endless.
     #[error("a Call-ID and a from-tag must be given, and no name may have more than 256 bytes")]
     Name,

@@ -1,7 +1,7 @@
 //! What is told of a call.
 
 use super::{
-    CallReport, Relay, StreamReport,
+    CallReport, Medium, Relay, StreamReport,
     call::Call,
     leg::{Leg, Mux, Way},
 };
@@ -25,6 +25,13 @@ impl Relay {
                 streams.push(StreamReport {
                     tag: party.tag.clone(),
                     branch: party.branch.clone(),
+                    label: party.label.clone(),
+                    medium: Medium {
+                        kind: leg.terms.kind.clone(),
+                        codec: leg.terms.codec.clone(),
+                        profile: leg.terms.profile,
+                        suite: leg.terms.agreed,
+                    },
                     peer: peer.map(|peer| peer.tag.clone()).filter(|tag| !tag.is_empty()),
                     media,
                     side: party.side,

@@ -72,6 +72,12 @@ impl Crypto {
         Self { tag: tag.min(TAG_MAX), master: Master::new(suite, chance) }
     }
 
+    /// A key that there is already, under this tag.
+    #[must_use]
+    pub fn with(tag: u32, master: Master) -> Self {
+        Self { tag: tag.min(TAG_MAX), master }
+    }
+
     /// What accepts this offer: its tag and suite, and a key of our own (RFC 4568 §5.1.2).
     #[must_use]
     pub fn answer(&self, chance: &Chance) -> Self {

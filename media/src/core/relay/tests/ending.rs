@@ -1,6 +1,6 @@
 //! How calls end.
 
-use super::super::{Answered, CallReport, Description, Event, Order, Section};
+use super::super::{Answered, CallReport, Description, Event, Order, Section, Whom};
 use super::world::*;
 use std::time::Duration;
 
@@ -127,4 +127,33 @@ fn a_lease_that_is_kept_or_taken_up_again_keeps_its_calls() {
         assert_eq!(back.pass(S(20)), []);
         back.handle(Order::Renew { controller: "sbc-1" }).unwrap();
     }
+}
+
+#[test]
+fn a_call_that_is_deleted_with_a_delay_goes_on_for_so_long() {
+    let whom = Whom { call_id: "call", from_tag: "a", to_tag: "", branch: "" };
+    let mut world = World::new();
+    let (a, _) = world.call();
+    talk(&mut world, a, 0..10);
+    let Ok(Answered::Over(report)) = world.handle(Order::Retire(whom, S(5))) else { panic!("it is there") };
+    assert_eq!(report.streams[0].summary.packets, 10);
+    talk(&mut world, a, 10..13);
+    assert!(world.handle(Order::Retire(whom, S(5))).is_ok(), "repeated, it is not put off");
+    talk(&mut world, a, 13..14);
+    assert_eq!(silent(world.pass(S(1))), [], "that is no silence");
+    assert_eq!((world.host.open.len(), world.relay.deadline()), (0, None));
+    let Ok(Answered::Over(report)) = world.handle(Order::Delete(whom)) else { panic!("its report is kept") };
+    assert_eq!(report.streams[0].summary.packets, 14);
+
+    let mut again = World::new();
+    let (a, _) = again.call();
+    assert!(again.handle(Order::Retire(whom, S(5))).is_ok());
+    again.offer(offer(&[section(phone(1))])).unwrap();
+    talk(&mut again, a, 0..20);
+    assert!(again.handle(Order::Retire(whom, S(4_000_000_000))).is_ok());
+    assert_eq!(
+        (silent(again.pass(S(60))), again.host.open.len()),
+        (vec![], 0),
+        "silence ends it all the same"
+    );
 }

@@ -1,7 +1,7 @@
 //! SRTP on one side, on both, and before its keys are settled.
 
 use super::super::super::srtp::{Master, Receiver, Sender, Suite};
-use super::super::{Description, Keys, Locks, Reason, Section};
+use super::super::{Description, Keys, Locks, Named, Reason, Refusal, Section, Terms};
 use super::world::*;
 use std::net::SocketAddr;
 
@@ -123,4 +123,67 @@ fn before_the_keys_are_settled_nobody_hears_noise_and_nobody_overhears_voice() {
     let same = Description { call_id: "other", ..offer(&both) };
     let b = port(world.offer(same).unwrap()[0]);
     assert!(world.send(phone(2), b, &early).is_ok(), "what passes as it is, passes early too");
+}
+
+#[test]
+fn an_offer_that_nobody_answers_changes_nothing() {
+    let mut world = World::new();
+    let (ours, theirs) = (key(1), key(2));
+    let answerer = Locks { inward: Some(&theirs), outward: Some(&ours) };
+    let (a, b) = bridge(&mut world, Keys { answerer, ..Keys::default() });
+    let mut receiver = Receiver::new(&ours);
+    let plain = [section(phone(1))];
+    world.offer(Description { to_tag: "b", ..offer(&plain) }).unwrap();
+    let sent = world.send(phone(1), a, &rtp(7, 1)).unwrap();
+    assert_eq!(open(&mut receiver, &sent.bytes), rtp(7, 1), "never plain to one who speaks SRTP");
+    let sealed = protect(&mut Sender::new(&theirs), &rtp(8, 1));
+    assert_eq!(world.send(phone(2), b, &sealed).map(|sent| sent.bytes), Ok(rtp(8, 1)));
+    let answered = [section(phone(2))];
+    world.answer(answer(&answered)).unwrap();
+    assert_eq!(world.send(phone(1), a, &rtp(7, 2)).map(|sent| sent.bytes), Ok(rtp(7, 2)));
+}
+
+#[test]
+fn a_port_of_another_kind_goes_on_with_the_keys_and_what_was_said() {
+    let mut world = World::new();
+    let (ours, theirs) = (key(1), key(2));
+    let answerer = Locks { inward: Some(&theirs), outward: Some(&ours) };
+    let (a, _) = bridge(&mut world, Keys { answerer, ..Keys::default() });
+    let whom = answer(&[]).whom();
+    let said = Terms { kind: "audio".into(), agreed: Some(Suite::AesCm128HmacSha1_80), ..Terms::default() };
+    world.relay.keep(whom, false, "called", vec![[said.clone(), Terms::default()]]);
+    let mut receiver = Receiver::new(&ours);
+    let sent = world.send(phone(1), a, &rtp(7, 1)).unwrap();
+    open(&mut receiver, &sent.bytes);
+    // The called one moves to IPv6.
+    let moved: SocketAddr = "[::1]:4000".parse().unwrap();
+    let v6 = [Section { sealed: true, ..section(moved) }];
+    let again = Description { from_tag: "b", to_tag: "a", ..offer(&v6) };
+    world.offer(again).unwrap();
+    assert_eq!(world.relay.terms(again.whom(), true, 1), [[said, Terms::default()]]);
+    let keys = Keys { offerer: answerer, ..Keys::default() };
+    let answered = [Section { sealed_on: true, keys, ..section(phone(1)) }];
+    world.answer(Description { from_tag: "b", to_tag: "a", ..answer(&answered) }).unwrap();
+    let sent = world.send(phone(1), a, &rtp(7, 2)).unwrap();
+    assert_eq!((sent.to, open(&mut receiver, &sent.bytes)), (moved, rtp(7, 2)));
+    let again = world.send(phone(1), a, &rtp(7, 2));
+    assert!(again.is_err(), "no number is used twice with a key");
+    assert_eq!(world.report().streams[1].label.as_ref(), "called");
+}
+
+#[test]
+fn parties_have_other_names_than_their_tags() {
+    let mut world = World::new();
+    bridge(&mut world, Keys::default());
+    let whom = answer(&[]).whom();
+    let at = |party| Terms { address: Some(phone(party).ip()), ..Terms::default() };
+    world.relay.keep(whom, false, "called", vec![[at(2), at(1)]]);
+    let tag = |world: &World, named| world.relay.tag_of(whom.call_id, named).map(|tag| tag.to_string());
+    assert_eq!(tag(&world, Named::Label("called")), Ok("b".to_owned()));
+    for label in ["", "nobody"] {
+        assert_eq!(tag(&world, Named::Label(label)), Err(Refusal::NoParty));
+    }
+    let expected = if phone(1).ip() == phone(2).ip() { Err(Refusal::Ambiguous) } else { Ok("a".to_owned()) };
+    assert_eq!(tag(&world, Named::Address(phone(1).ip())), expected);
+    assert_eq!(world.relay.tag_of("other", Named::Label("called")), Err(Refusal::NoCall));
 }
