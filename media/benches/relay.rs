@@ -161,6 +161,7 @@ fn description<'a>(call_id: &'a str, to_tag: &'a str, sections: &'a [Section<'a>
         received_from: None,
         learning: Learning::Symmetric,
         relatch: false,
+        traffic: None,
         muxing: Muxing::Mirror,
         sections,
     }

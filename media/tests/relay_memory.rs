@@ -176,6 +176,7 @@ fn call(relay: &mut Relay, now: Time, number: u16) -> [SocketAddr; 2] {
             received_from: None,
             learning: Learning::Symmetric,
             relatch: false,
+            traffic: None,
             muxing: Muxing::Mirror,
             sections: &sections,
         };

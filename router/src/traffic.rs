@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Class, Tenant};
 
 /// One call, as far as rules can speak of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Traffic {
     /// Its class.
     pub class: Class,

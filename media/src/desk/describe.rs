@@ -15,8 +15,12 @@ use crate::{
     ng::{Call, Family, Mux, Refusal, RtcpAttribute, Wishes},
 };
 use bytes::Bytes;
+use ringway_router::Traffic;
 use ringway_sip::sdp::{self, Description, Direction, Edit, Profile, Rtcp, Scope, Tunnel};
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 /// The port of descriptions between regions (RFC 863): media goes through tunnels, so nobody listens there, or sends.
 const DISCARD: u16 = 9;
@@ -30,6 +34,7 @@ pub(super) struct Draft {
     controller: String,
     wishes: Wishes,
     sides: [Side; 2],
+    traffic: Arc<Traffic>,
     parts: Vec<Part>,
 }
 
@@ -59,11 +64,11 @@ impl Draft {
         controller: String,
         call: Call,
         wishes: Wishes,
-        sides: [Side; 2],
+        (sides, traffic): ([Side; 2], Arc<Traffic>),
     ) -> Result<Self, Refusal> {
         let tunneled = matches!(sides[0], Side::Mesh { .. });
         let parts = description.media().map(|media| Part::read(&media, tunneled));
-        Ok(Self { parts: parts.collect::<Result<_, _>>()?, call, controller, wishes, sides })
+        Ok(Self { parts: parts.collect::<Result<_, _>>()?, call, controller, wishes, sides, traffic })
     }
 
     /// Of which call it is, and between whom.
@@ -129,6 +134,7 @@ impl Draft {
             },
             relatch: wishes.reset,
             muxing: muxing(wishes.mux),
+            traffic: Some(&self.traffic),
             sections: &sections,
         })
     }

@@ -64,7 +64,8 @@ impl Desk {
         };
         let sides =
             [self.side(from, 0, &wishes, &traffic).await?, self.side(to, 1, &wishes, &traffic).await?];
-        let draft = Draft::read(&description, controller, call, wishes, sides).map_err(Undone::Unfit)?;
+        let draft = Draft::read(&description, controller, call, wishes, (sides, Arc::new(traffic)))
+            .map_err(Undone::Unfit)?;
         let draft = Arc::new(draft);
         let drains = offers && self.draining.load(Ordering::Relaxed);
         let of_worker = Arc::clone(&draft);

@@ -3,10 +3,10 @@
 
 use crate::core::{
     mesh::{Routes, Row},
-    relay::RouteKey,
+    relay::{Follower, RouteKey},
 };
 use ringway_router::{Condition, Path, Protect, Reaction, Region, Slice, Time, Traffic};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Numbers that are handed out at most: regions, times the slices that policies ever told apart.
 const KEYS_MAX: usize = 65_536;
@@ -36,15 +36,16 @@ pub(crate) struct Book {
     made_at: Time,
     wishes: Wishes,
     keys: BTreeMap<(Region, Slice), RouteKey>,
-    /// By number: the region, and a call that follows it. By the call its slice is found again when the rules change.
+    /// By number: the region, and the call that it was made for. By that call its slice is found again when the rules change.
     known: Vec<(Region, Traffic)>,
 }
 
 impl Book {
-    /// The mesh has made a table.
-    pub(crate) fn learn(&mut self, now: Time, wishes: Wishes) {
+    /// The mesh has made a table. True: calls are sorted anew, see [`Self::sort`].
+    pub(crate) fn learn(&mut self, now: Time, wishes: Wishes) -> bool {
         self.made_at = now;
-        if wishes.conditions != self.wishes.conditions {
+        let anew = wishes.conditions != self.wishes.conditions;
+        if anew {
             self.keys.clear();
             for (number, (to, traffic)) in (0..).zip(&self.known) {
                 let slice = slice_of(&wishes.conditions, traffic);
@@ -52,6 +53,20 @@ impl Book {
             }
         }
         self.wishes = wishes;
+        anew
+    }
+
+    /// The rows that these calls follow now, where it is another one than before.
+    pub(crate) fn sort(&mut self, followers: BTreeSet<Follower>) -> BTreeMap<Follower, RouteKey> {
+        let mut others = BTreeMap::new();
+        for (traffic, before) in followers {
+            let to = usize::try_from(before.0).ok().and_then(|number| self.known.get(number));
+            let Some(to) = to.map(|(to, _)| to.clone()) else { continue };
+            // Where there is no room, the call goes on as before.
+            let Some((now, _)) = self.key(&to, &traffic).filter(|(now, _)| *now != before) else { continue };
+            others.insert((traffic, before), now);
+        }
+        others
     }
 
     /// The row that this call follows; true: a new one, which the workers do not know yet. `None`: there is no room for
@@ -94,6 +109,7 @@ fn slice_of(conditions: &[Condition], traffic: &Traffic) -> Slice {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
 
     fn region(name: &str) -> Region {
         name.parse().unwrap()
@@ -144,6 +160,24 @@ mod tests {
         assert_eq!(book.key(&region("b"), &call("+17")), Some((RouteKey(0), false)));
         let both = [(RouteKey(0), "a-c-b".to_owned()), (RouteKey(1), "a-b".to_owned())];
         assert_eq!(rows(&book), both);
+    }
+
+    #[test]
+    fn calls_are_sorted_anew_when_the_rules_change() {
+        let mut book = Book::default();
+        let direct = vec![wish(&["a", "b"], 0)];
+        book.learn(Time::from_millis(1), Wishes { routes: direct.clone(), conditions: Vec::new() });
+        let calls = ["+1", "+17", "+49"].map(|called| Arc::new(call(called)));
+        let followers: BTreeSet<Follower> =
+            calls.iter().map(|call| (Arc::clone(call), RouteKey(0))).collect();
+        calls.iter().for_each(|call| _ = book.key(&region("b"), call));
+        assert!(book.sort(followers.clone()).is_empty());
+
+        let routes = vec![wish(&["a", "b"], 0), wish(&["a", "c", "b"], 0b1)];
+        assert!(book.learn(Time::from_millis(2), Wishes { routes, conditions: vec![asks(0, "+4")] }));
+        let others: Vec<_> = book.sort(followers).into_iter().collect();
+        assert_eq!(others, [((Arc::clone(&calls[2]), RouteKey(0)), RouteKey(1))], "the others stay");
+        assert_eq!(rows(&book), [(RouteKey(0), "a-b".to_owned()), (RouteKey(1), "a-c-b".to_owned())]);
     }
 
     #[test]

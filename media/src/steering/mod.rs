@@ -8,7 +8,7 @@ use crate::{
     core::{
         Lane, RelayId, SocketId,
         mesh::{Counts, LinkCount, Mesh},
-        relay::RouteKey,
+        relay::{Follower, RouteKey},
         tunnel::{Keys, Peer, Table},
     },
     path::{Look, Path, Shift},
@@ -17,7 +17,13 @@ use crate::{
 use book::Book;
 use ringway_node::{chance, clock::Clock};
 use ringway_router::{NodeId, Region, Time, Traffic};
-use std::{collections::BTreeMap, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
 use tokio::sync::{Mutex, broadcast, watch};
 
 pub(crate) use book::{Wish, Wishes};
@@ -122,11 +128,31 @@ impl Steering {
     /// The routes, as the mesh says.
     pub(crate) async fn route(&self, wishes: Wishes) {
         let mut state = self.state.lock().await;
-        state.book.learn(self.now(), wishes);
+        let others = if state.book.learn(self.now(), wishes) {
+            let followers = self.followers().await;
+            Arc::new(state.book.sort(followers))
+        } else {
+            Arc::default()
+        };
+        let steered = self.steer(&state).and_then(|()| {
+            self.workers.iter().filter(|_| !others.is_empty()).try_for_each(|worker| {
+                let others = Arc::clone(&others);
+                worker.order(move |path, _| path.relay().reroute(&others))
+            })
+        });
         // A worker that has ended ends the process elsewhere; a busy one gets the next table.
-        if let Err(error) = self.steer(&state) {
+        if let Err(error) = steered {
             tracing::warn!(%error, "a worker did not get the routes");
         }
+    }
+
+    /// Which calls follow which rows.
+    async fn followers(&self) -> BTreeSet<Follower> {
+        let mut followers = BTreeSet::new();
+        for worker in &*self.workers {
+            followers.extend(worker.ask(|path, _| path.relay().followers()).await.unwrap_or_default());
+        }
+        followers
     }
 
     /// The row that this call follows. The workers know it from now on.

@@ -172,6 +172,7 @@ impl World {
             learning: [Learning::Symmetric, Learning::Strict, Learning::Asymmetric]
                 [usize::from(flags >> 2) % 3],
             relatch: flags & 2 != 0,
+            traffic: None,
             muxing: MUXINGS[usize::from(flags) % 6],
             sections: &sections,
         };

@@ -1,7 +1,7 @@
 //! A call: its parties, and who has which leg. Small and cold; the packet path sees legs only.
 
 use super::{PARTIES_MAX, Side, Whom, leg::Curbs};
-use ringway_router::Time;
+use ringway_router::{Time, Traffic};
 use std::sync::Arc;
 
 /// A call. Parties are known by their tags; the first one is the caller.
@@ -19,6 +19,8 @@ pub(super) struct Call {
     /// When it is looked at next.
     pub(super) due: Time,
     pub(super) parties: Vec<Party>,
+    /// What it is, as far as ways between regions depend on it.
+    pub(super) traffic: Option<Arc<Traffic>>,
     /// What of everybody is held back, of those who come later, too.
     pub(super) curbs: Curbs,
 }

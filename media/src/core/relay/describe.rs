@@ -6,6 +6,7 @@ use super::{
     leg::{Curbs, Hearing, Mux},
     open::{Ends, Fresh},
     ports::family_of,
+    routes::turn,
 };
 use ringway_router::Time;
 use std::{sync::Arc, time::Duration};
@@ -54,6 +55,7 @@ impl Relay {
             party.outdone.retain(|before| **before != *answer.to_tag);
             party.outdone.push(tag);
         }
+        turn(party, answer.from, &mut self.legs);
         for (place, section) in answer.sections.iter().enumerate() {
             self.answer_section(now, number, ends, (place, section), answer);
         }
@@ -91,6 +93,7 @@ impl Relay {
             retires: None,
             due: now,
             parties: Vec::new(),
+            traffic: None,
             curbs: Curbs::default(),
         });
         self.ids.insert(id, number);
@@ -137,9 +140,13 @@ impl Relay {
             }
         }
         if let Some(call) = self.calls.find_mut(number) {
+            call.traffic = offer.traffic.map(Arc::clone).or(call.traffic.take());
             let party = &mut call.parties[ends.offerer];
             if party.tag.is_empty() {
                 party.tag = offer.from_tag.into();
+            }
+            for (party, side) in [(ends.offerer, offer.from), (ends.answerer, offer.to)] {
+                turn(&mut call.parties[party], side, &mut self.legs);
             }
         }
         for (place, section) in offer.sections.iter().enumerate() {
@@ -212,7 +219,6 @@ impl Relay {
             leg.mux_alone = matches!(offer.muxing, Muxing::Accept | Muxing::Demux);
             leg.mux = offered(leg.mux, section.mux && offer.muxing != Muxing::Reject);
             leg.propose(section.sealed);
-            leg.steer(offer.from);
         }
         if let Some(leg) = self.legs.find_mut(to) {
             leg.tell_formats(section.formats);
@@ -223,7 +229,6 @@ impl Relay {
                 Muxing::Offer | Muxing::Require => true,
             };
             leg.mux = offered(leg.mux, share);
-            leg.steer(offer.to);
         }
         let free = |leg: u32| self.legs.find(leg).is_some_and(|leg| leg.peer.is_none());
         // RFC 3264 §5.1: whoever offers must hear at once. Of several branches the first one is heard until one answers.
@@ -248,7 +253,6 @@ impl Relay {
         let mut agreed = false;
         if let Some(leg) = self.legs.find_mut(to) {
             leg.describe(now, section, &hearing(answer));
-            leg.steer(answer.from);
             agreed = leg.mux != Mux::Never && section.mux;
             leg.mux = if agreed { Mux::Agreed } else { Mux::Never };
             leg.settle(section.sealed, section.keys.answerer, section.keys.offerer);

@@ -6,7 +6,7 @@ use super::super::{
     srtp::{Receiver, Sender},
 };
 use super::{
-    FORMATS_MAX, Learning, Locks, Remote, RouteKey, Section, Side, Terms, Tunneled, latch::Latch, ports::Pair,
+    FORMATS_MAX, Learning, Locks, Remote, RouteKey, Section, Terms, Tunneled, latch::Latch, ports::Pair,
 };
 use ringway_router::Time;
 use std::net::{IpAddr, SocketAddr};
@@ -161,9 +161,9 @@ impl Leg {
         self.lock.turn(own, other);
     }
 
-    /// The way to its party is another one from now on, if anybody says so.
-    pub(super) fn steer(&mut self, side: Side) {
-        if let (Way::Mesh(mesh), Side::Mesh { route: Some(route) }) = (&mut self.way, side) {
+    /// The way to its party, if that is in another region.
+    pub(super) fn steer(&mut self, route: RouteKey) {
+        if let Way::Mesh(mesh) = &mut self.way {
             mesh.route = route;
         }
     }

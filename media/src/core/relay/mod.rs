@@ -24,6 +24,7 @@ mod order;
 mod ports;
 mod refusal;
 mod report;
+mod routes;
 mod settings;
 mod slab;
 mod streams;
@@ -37,6 +38,7 @@ pub use order::{
 };
 pub use ports::{Binder, Busy};
 pub use refusal::Refusal;
+pub use routes::Follower;
 pub use settings::{CONTROLLERS_MAX, FORMATS_MAX, NAME_BYTES_MAX, PARTIES_MAX, Pool, SECTIONS_MAX, Settings};
 pub use terms::{Named, Terms};
 pub use tunnels::{Onward, RouteKey, Tunnels};
@@ -155,13 +157,6 @@ impl Relay {
     /// The Call-IDs of all calls.
     pub fn call_ids(&self) -> impl Iterator<Item = &str> {
         self.ids.keys().map(|id| &**id)
-    }
-
-    /// The calls of which a stream leaves like this: Call-ID and controller.
-    pub fn calls_through(&self, like: impl Fn(Tunneled) -> bool) -> impl Iterator<Item = (&str, &str)> {
-        let fits = move |leg| self.legs.find(leg).and_then(Leg::tunneled).is_some_and(&like);
-        let calls = self.calls.iter().map(|(_, call)| call);
-        calls.filter(move |call| call.legs().any(&fits)).map(|call| (&*call.id, &*call.controller))
     }
 
     /// What became of all packets so far.

@@ -5,8 +5,10 @@ use super::{
     super::{RelayId, StreamId, rtp::Format, srtp::Master},
     RouteKey,
 };
+use ringway_router::Traffic;
 use std::{
     net::{IpAddr, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
 
@@ -74,6 +76,8 @@ pub struct Description<'a> {
     pub relatch: bool,
     /// Whether RTCP shares the port of RTP.
     pub muxing: Muxing,
+    /// What the call is, as far as ways between regions depend on it. `None`: as before.
+    pub traffic: Option<&'a Arc<Traffic>>,
     /// Its `m=` lines.
     pub sections: &'a [Section<'a>],
 }

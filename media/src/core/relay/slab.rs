@@ -42,6 +42,10 @@ impl<T> Slab<T> {
         self.places.len() - self.free.len()
     }
 
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.places.iter_mut().filter_map(Option::as_deref_mut)
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
         (0..).zip(&self.places).filter_map(|(number, thing)| Some((number, thing.as_deref()?)))
     }

@@ -3,7 +3,8 @@
 use super::super::super::{RelayId, StreamId};
 use super::super::{Arrival, Description, Local, Reason, Refusal, RouteKey, Side};
 use super::world::*;
-use std::net::SocketAddr;
+use ringway_router::Traffic;
+use std::{net::SocketAddr, sync::Arc};
 
 /// A call from a phone at one relay to a phone at another; where each phone sends to.
 fn call(one: &mut World, other: &mut World) -> (SocketAddr, SocketAddr) {
@@ -134,4 +135,24 @@ fn the_way_can_be_told_anew() {
     one.offer(Description { to, ..answer(&sections) }).unwrap();
     assert!(one.send(phone(1), a, &rtp(7, 1)).is_ok());
     assert_eq!(one.tunnels.routes, [RouteKey(8)]);
+}
+
+#[test]
+fn calls_go_another_way_by_what_they_are_and_the_others_stay() {
+    let (mut one, mut other) = World::two();
+    let (a, _) = call(&mut one, &mut other);
+    let sections = [section(phone(1))];
+    let traffic = |called: &str| Arc::new(Traffic { called: called.into(), ..Traffic::voice() });
+    let (near, far) = (traffic("+1"), traffic("+49"));
+    one.offer(Description { to: MESH, traffic: Some(&near), ..answer(&sections) }).unwrap();
+    one.offer(Description { to: MESH, ..answer(&sections) }).unwrap();
+    let follower = |traffic: &Arc<Traffic>, route| (Arc::clone(traffic), RouteKey(route));
+    assert_eq!(one.relay.followers().into_iter().collect::<Vec<_>>(), [follower(&near, 3)]);
+
+    one.relay.reroute(&[(follower(&far, 3), RouteKey(8)), (follower(&near, 4), RouteKey(9))].into());
+    assert!(one.send(phone(1), a, &rtp(7, 1)).is_ok());
+    one.relay.reroute(&[(follower(&near, 3), RouteKey(10))].into());
+    assert!(one.send(phone(1), a, &rtp(7, 2)).is_ok());
+    assert_eq!(one.tunnels.routes, [RouteKey(3), RouteKey(10)]);
+    assert_eq!(one.relay.followers().into_iter().collect::<Vec<_>>(), [follower(&near, 10)]);
 }

@@ -277,6 +277,7 @@ pub(super) fn offer<'a>(sections: &'a [Section<'a>]) -> Description<'a> {
         received_from: None,
         learning: Learning::Symmetric,
         relatch: false,
+        traffic: None,
         muxing: Muxing::Mirror,
         sections,
     }
