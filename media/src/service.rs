@@ -137,13 +137,13 @@ fn start_workers(
 /// Tells what the tunnels show, and keeps their keys.
 async fn follow_tunnels(steering: Arc<Steering>, desk: Desk, metrics: Arc<Metrics>) -> io::Result<()> {
     loop {
-        // A worker that has ended is another part's error.
-        if let Some((counts, moves)) = steering.look().await {
+        let (counts, moves) = steering.look().await;
+        if let Some(counts) = counts {
             metrics.tunneled(&counts);
-            for shift in moves {
-                metrics.moved(&shift);
-                desk.tell(Happening::Moved(Arc::new(shift)));
-            }
+        }
+        for shift in moves {
+            metrics.moved(&shift);
+            desk.tell(Happening::Moved(Arc::new(shift)));
         }
         tokio::time::sleep(LINKS_EVERY).await;
     }

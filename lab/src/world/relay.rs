@@ -35,7 +35,7 @@ impl Relay {
     }
 }
 
-/// None for what is no path.
+/// None for what is no move. (Of one that leaves voice without a path, nobody says where it was to go.)
 fn chosen(what: Option<What>) -> Option<ChosenRoute> {
     let Some(What::Moved(path)) = what else { return None };
     let (from, to) = (path.regions.first()?.clone(), path.regions.last()?.clone());

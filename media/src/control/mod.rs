@@ -9,6 +9,7 @@ use crate::{
     desk::{About, Desk, Undone},
     metrics::{Fate, Metrics},
     ng::Call,
+    steering::Unrouted,
     worker,
 };
 use convert::Unclear;
@@ -132,9 +133,11 @@ fn refused(undone: &Undone) -> Status {
     let text = undone.to_string();
     match undone {
         full if full.is_full() => Status::resource_exhausted(text),
-        Undone::Worker(worker::Refusal::Busy) => Status::resource_exhausted(text),
+        Undone::Worker(worker::Refusal::Busy)
+        | Undone::Unrouted(Unrouted::Worker(worker::Refusal::Busy))
+        | Undone::Refused(Refusal::Parties | Refusal::Controllers) => Status::resource_exhausted(text),
         Undone::Worker(worker::Refusal::Ended) | Undone::Unrouted(_) => Status::unavailable(text),
-        Undone::Refused(Refusal::NoCall | Refusal::NoParty) => Status::not_found(text),
+        Undone::Refused(Refusal::NoCall | Refusal::NoParty) | Undone::UnknownRelay => Status::not_found(text),
         Undone::Sdp(_) | Undone::Unfit(_) | Undone::Keys(_) | Undone::NoTunnel | Undone::Refused(_) => {
             Status::invalid_argument(text)
         }

@@ -7,13 +7,13 @@ use crate::{
 };
 use ringway_proto::media::{CallEvent, CallReport, MeshWord, RelayWord, call_event::What};
 use ringway_router::Time;
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 use tokio::{
     sync::{
         broadcast::error::RecvError,
         mpsc::{self, Sender},
     },
-    time::interval,
+    time::{interval, sleep},
 };
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
@@ -21,6 +21,8 @@ use tonic::{Status, Streaming};
 /// Words that wait for a slow listener; then it slows us down, not memory.
 const WORDS: usize = 64;
 
+/// For so long after a stream was opened, a roster may lack relays that live.
+const SETTLES: Duration = Duration::from_secs(5);
 /// At the longest.
 const SELDOM: Duration = Duration::from_secs(3_600);
 
@@ -126,18 +128,30 @@ pub(super) fn steer(steering: Arc<Steering>, mut words: Streaming<MeshWord>) -> 
     tokio::spawn(async move {
         let (mut myself, mut links) = (steering.myself(), steering.links());
         myself.mark_changed();
+        // A proxy that was started anew hears of the other relays one after the other.
+        let mut settled = pin!(sleep(SETTLES));
+        let (mut roster, mut complete) = (Vec::new(), false);
         loop {
             tokio::select! {
                 word = words.message() => match word {
-                    Ok(Some(word)) => {
-                        if let Err(status) = take(&steering, word).await {
+                    Ok(Some(word)) => match convert::heard(word) {
+                        Ok(Heard::Roster(peers)) => {
+                            roster.clone_from(&peers);
+                            steering.meet(peers, complete).await;
+                        }
+                        Ok(Heard::Routes(routes)) => steering.route(routes).await,
+                        Err(unclear) => {
                             // It may have gone.
-                            let _ = tell.send(Err(status)).await;
+                            let _ = tell.send(Err(unclear.into())).await;
                             return;
                         }
-                    }
+                    },
                     Ok(None) | Err(_) => return,
                 },
+                () = &mut settled, if !complete => {
+                    complete = true;
+                    steering.meet(roster.clone(), complete).await;
+                }
                 changed = myself.changed() => {
                     if changed.is_err() {
                         return;
@@ -162,12 +176,4 @@ pub(super) fn steer(steering: Arc<Steering>, mut words: Streaming<MeshWord>) -> 
         }
     });
     ReceiverStream::new(told)
-}
-
-async fn take(steering: &Steering, word: MeshWord) -> Result<(), Status> {
-    match convert::heard(word)? {
-        Heard::Roster(peers) => steering.meet(&peers).await,
-        Heard::Routes(routes) => steering.route(routes).await,
-    }
-    Ok(())
 }

@@ -165,7 +165,11 @@ impl Draft {
             edit.remove_dtls();
         }
         for (index, ((part, accord), local)) in self.parts.iter().zip(accords).zip(locals).enumerate() {
-            let Some(accord) = accord else { continue };
+            let Some(accord) = accord else {
+                // What is no RTP cannot be relayed, and may not find another way: its addresses are changed, too.
+                edit.port(index, 0);
+                continue;
+            };
             accord.write(&mut edit, index);
             match local {
                 Local::Off => edit.port(index, 0),

@@ -59,6 +59,9 @@ impl Desk {
             Place::Edge => None,
         };
         let from = match from {
+            Place::Mesh(Some(said)) if named.as_ref().is_some_and(|named| *named != said) => {
+                return Err(Undone::NoTunnel);
+            }
             Place::Mesh(said) => Place::Mesh(said.or(named)),
             Place::Edge => Place::Edge,
         };
@@ -88,7 +91,7 @@ impl Desk {
         let mut region = None;
         for media in description.media().filter(|media| !media.is_rejected() && media.profile().is_some()) {
             let tunnel = media.tunnel().ok().flatten().ok_or(Undone::NoTunnel)?;
-            let of = steering.region_of(RelayId(tunnel.relay)).await.ok_or(Undone::NoTunnel)?;
+            let of = steering.region_of(RelayId(tunnel.relay)).await.ok_or(Undone::UnknownRelay)?;
             if region.get_or_insert_with(|| of.clone()) != &of {
                 return Err(Undone::NoTunnel);
             }

@@ -89,9 +89,12 @@ pub(crate) enum Undone {
     /// Its keys are of no use.
     #[error("SRTP: {0}")]
     Keys(#[from] Unusable),
-    /// The description names no relay of the mesh.
-    #[error("the description names no relay of the mesh")]
+    /// The description names no tunnel, or does not fit what its controller says.
+    #[error("the description names no tunnel, or several regions, or another one than its controller")]
     NoTunnel,
+    /// The description names a relay that the mesh does not, or not yet.
+    #[error("the mesh does not name the relay of the description")]
+    UnknownRelay,
     /// The relay refuses.
     #[error(transparent)]
     Refused(#[from] Refusal),

@@ -48,7 +48,13 @@ struct State {
     keys: Keys,
     table: Arc<Table>,
     book: Book,
+    /// As the mesh named them last.
+    roster: Vec<Peer>,
     renewed: Time,
+    /// A worker was too busy to be told of the table, of rows, or of calls that go by others.
+    behind: bool,
+    /// Calls that go by other rows, and have not been told.
+    others: BTreeMap<Follower, RouteKey>,
 }
 
 /// Why a call has no way to another region.
@@ -95,7 +101,15 @@ impl Steering {
             workers,
             clock,
             lifetime: Duration::from_secs(settings.key_lifetime_s),
-            state: Mutex::new(State { keys, table, book: Book::default(), renewed: now }),
+            state: Mutex::new(State {
+                keys,
+                table,
+                book: Book::default(),
+                roster: Vec::new(),
+                renewed: now,
+                behind: false,
+                others: BTreeMap::new(),
+            }),
             myself: watch::Sender::new(myself),
             links: broadcast::Sender::new(COUNTS),
         })
@@ -116,10 +130,18 @@ impl Steering {
         self.links.subscribe()
     }
 
-    /// The relays that live, as the mesh says.
-    pub(crate) async fn meet(&self, roster: &[Peer]) {
+    /// The relays that live, as the mesh says. Not `complete`: whoever says it has just begun to hear of them, and those that it
+    /// does not name are still there.
+    pub(crate) async fn meet(&self, mut roster: Vec<Peer>, complete: bool) {
         let mut state = self.state.lock().await;
-        for refused in state.keys.meet(self.now(), roster) {
+        if !complete {
+            let named = |peer: &Peer| roster.iter().any(|named| named.id() == peer.id());
+            let unnamed: Vec<Peer> = state.roster.iter().filter(|peer| !named(peer)).cloned().collect();
+            roster.extend(unnamed);
+        }
+        let refused = state.keys.meet(self.now(), &roster);
+        state.roster = roster;
+        for refused in refused {
             tracing::warn!(region = %refused.region, node = %refused.node, why = %refused.why, "media relay refused");
         }
         self.adopt(&mut state).await;
@@ -128,22 +150,12 @@ impl Steering {
     /// The routes, as the mesh says.
     pub(crate) async fn route(&self, wishes: Wishes) {
         let mut state = self.state.lock().await;
-        let others = if state.book.learn(self.now(), wishes) {
+        if state.book.learn(self.now(), wishes) {
             let followers = self.followers().await;
-            Arc::new(state.book.sort(followers))
-        } else {
-            Arc::default()
-        };
-        let steered = self.steer(&state).and_then(|()| {
-            self.workers.iter().filter(|_| !others.is_empty()).try_for_each(|worker| {
-                let others = Arc::clone(&others);
-                worker.order(move |path, _| path.relay().reroute(&others))
-            })
-        });
-        // A worker that has ended ends the process elsewhere; a busy one gets the next table.
-        if let Err(error) = steered {
-            tracing::warn!(%error, "a worker did not get the routes");
+            state.others = state.book.sort(followers);
         }
+        // A worker that has ended ends the process elsewhere; a busy one is told at the next look.
+        let _ = self.steer(&mut state);
     }
 
     /// Which calls follow which rows.
@@ -160,7 +172,7 @@ impl Steering {
         let mut state = self.state.lock().await;
         let (key, new) = state.book.key(to, traffic).ok_or(Unrouted::Full)?;
         if new {
-            self.steer(&state)?;
+            self.steer(&mut state)?;
         }
         Ok(key)
     }
@@ -184,12 +196,13 @@ impl Steering {
         self.adopt(&mut state).await;
     }
 
-    /// Looks at the tunnels of all workers: tells what frames showed of the links, keeps the keys, and says what moved. `None`:
-    /// a worker has ended.
-    pub(crate) async fn look(&self) -> Option<(Vec<Counts>, Vec<Shift>)> {
+    /// Looks at the tunnels of all workers: tells what frames showed of the links, keeps the keys, and says what moved, and what
+    /// has been counted, unless a worker was too busy to say.
+    pub(crate) async fn look(&self) -> (Option<Vec<Counts>>, Vec<Shift>) {
         let (mut counts, mut moves, mut links, mut used) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for worker in &*self.workers {
-            let look = worker.ask(|path, turn| path.look(turn.now)).await.ok()??;
+            // A worker that has ended ends the process elsewhere.
+            let Ok(Some(look)) = worker.ask(|path, turn| path.look(turn.now)).await else { continue };
             let Look { links: of_links, keys_used, counts: of_frames, moves: of_calls } = look;
             counts.push(of_frames);
             moves.extend(of_calls);
@@ -199,7 +212,17 @@ impl Steering {
         // Nobody may listen.
         let _ = self.links.send(summed(links).into());
         self.keep_keys(used).await;
-        Some((counts, moves))
+        self.catch_up().await;
+        (Some(counts).filter(|counts| counts.len() == self.workers.len()), moves)
+    }
+
+    /// Tells the workers what they were too busy for.
+    async fn catch_up(&self) {
+        let mut state = self.state.lock().await;
+        if std::mem::take(&mut state.behind) {
+            self.adopt(&mut state).await;
+            let _ = self.steer(&mut state);
+        }
     }
 
     async fn keep_keys(&self, used: Vec<(u8, Time)>) {
@@ -220,10 +243,14 @@ impl Steering {
     /// The workers first, then the others.
     async fn adopt(&self, state: &mut State) {
         state.table = state.keys.table();
+        let mut all = true;
         for worker in &*self.workers {
             let table = Arc::clone(&state.table);
-            // A worker that has ended ends the process elsewhere.
-            let _ = worker.ask(move |path, turn| path.adopt(turn.now, table)).await;
+            all &= worker.ask(move |path, turn| path.adopt(turn.now, table)).await.is_ok();
+        }
+        if !all {
+            state.behind = true;
+            return tracing::warn!("a worker is too busy to hear of keys and relays: it will be told again");
         }
         let keys: Vec<_> = state.keys.receiving_keys().collect();
         self.myself.send_if_modified(|myself| {
@@ -233,12 +260,26 @@ impl Steering {
         });
     }
 
-    fn steer(&self, state: &State) -> Result<(), worker::Refusal> {
-        let routes = Arc::new(state.book.routes());
-        self.workers.iter().try_for_each(|worker| {
-            let routes = Arc::clone(&routes);
-            worker.order(move |path, turn| path.steer(turn.now, routes))
-        })
+    /// Gives all workers the rows, and calls that go by others. An error: one of them did not take it now.
+    fn steer(&self, state: &mut State) -> Result<(), worker::Refusal> {
+        let (routes, others) = (Arc::new(state.book.routes()), Arc::new(state.others.clone()));
+        let mut result = Ok(());
+        for worker in &*self.workers {
+            let (routes, others) = (Arc::clone(&routes), Arc::clone(&others));
+            let job = move |path: &mut Path, turn: &mut Turn<'_>| {
+                path.steer(turn.now, routes);
+                path.relay().reroute(&others);
+            };
+            result = result.and(worker.order(job));
+        }
+        match &result {
+            Ok(()) => state.others.clear(),
+            Err(error) => {
+                tracing::warn!(%error, "a worker did not get the routes: it will be told again");
+                state.behind = true;
+            }
+        }
+        result
     }
 
     fn now(&self) -> Time {

@@ -6,7 +6,7 @@ mod world;
 
 use ringway_node::clock::Clock;
 use ringway_proto::media::{CallEvent, RenewRequest, Side, WatchRequest, call_event::What, relay_word::Word};
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 use tokio::time::timeout;
 use tonic::Code;
 use world::{Call, Crowd, LIMIT, Place, media, order, sdp, stop, text};
@@ -145,7 +145,7 @@ async fn what_cannot_be_done_is_refused_in_the_words_of_the_contract() {
     let named = |tunnel: &str| format!("{plain}a=ringway-tunnel:1 {tunnel}\r\n");
     for (offer, code) in [
         (order("c1", &plain, "", (mesh, edge), ""), Code::InvalidArgument),
-        (order("c1", &named("00000001 00000002"), "", (mesh, edge), ""), Code::InvalidArgument),
+        (order("c1", &named("00000001 00000002"), "", (mesh, edge), ""), Code::NotFound),
         (order("c1", "v=1", "", (edge, edge), ""), Code::InvalidArgument),
         (order("c1", &plain, "", (edge, mesh), "Not A Region"), Code::InvalidArgument),
         (order("c1", &plain, "", (edge, mesh), ""), Code::InvalidArgument),
@@ -168,8 +168,30 @@ async fn what_cannot_be_done_is_refused_in_the_words_of_the_contract() {
     stop([west, east]).await;
 }
 
+/// A call on hold may be silent for an hour, but not without its controller.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_controller_that_dies_leaks_nothing_and_one_that_watches_hears_the_end() {
+async fn the_ports_of_a_controller_that_died_come_back_after_its_lease() {
+    let mut west = Place::start(7, 0, "us-west-2").await;
+    let (caller, callee) = (west.phone().await, west.phone().await);
+    let held = |phone| format!("{}a=inactive\r\n", sdp(phone));
+    let edge = (Side::Edge, Side::Edge);
+    let clock = Clock::start();
+    let begun = clock.now();
+    text(west.client.offer(order("c1", &held(&caller), "", edge, "")).await);
+    text(west.client.answer(order("c1", &held(&callee), "b", edge, "")).await);
+    let lease = Duration::from_secs(30);
+    let gone = async {
+        while west.query("c1").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    };
+    timeout(lease + LIMIT, gone).await.expect("nobody renews the lease, and nobody talks");
+    assert!(clock.now() - begun >= lease, "the lease lasts");
+    stop([west]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn silence_ends_a_call_and_one_that_watches_hears_of_it() {
     let (mut west, mut east) = pair(4).await;
     let lease = west.client.renew(RenewRequest { controller: "proxy".into() }).await.expect("a lease");
     assert!(lease.into_inner().lasts_ms >= 1_000);
@@ -215,13 +237,16 @@ async fn a_thousand_calls_are_moved_within_a_second_and_lose_nothing() {
     let ordered = clock.unix_us();
     west.route(&[&[&[&west, &ohio, &east], &[&west, &east]]], "on-suspicion").await;
 
-    let (mut moved, mut last) = (0, ordered);
+    let (mut there, mut last) = (BTreeSet::new(), ordered);
     let all = async {
-        while moved < CALLS {
-            let event = events.message().await.expect("no error").expect("no end");
-            let Some(What::Moved(path)) = event.what else { continue };
-            if path.why == "table" {
-                (moved, last) = (moved + 1, last.max(path.since_us));
+        while there.len() < CALLS as usize {
+            let CallEvent { call_id, what, .. } = events.message().await.expect("no error").expect("no end");
+            let Some(What::Moved(path)) = what else { continue };
+            if path.regions.iter().any(|region| region == "us-east-2") {
+                there.insert(call_id);
+                last = last.max(path.since_us);
+            } else {
+                there.remove(&call_id);
             }
         }
     };

@@ -138,7 +138,8 @@ impl Control {
         });
         Arc::new(Steering {
             relays: own.into_iter().chain(self.others().filter_map(neighbor)).collect(),
-            table: Some(self.router.table()),
+            // The first one is empty: nothing has been measured yet, and a relay that runs on may know better.
+            table: Some(self.router.table()).filter(|table| table.epoch > 0),
             undrained: self.undrained.clone(),
         })
     }

@@ -113,8 +113,8 @@ fn word(word: wire::mesh_word::Word) -> wire::MeshWord {
 
 /// What a relay says.
 pub(super) enum Heard {
-    /// How it is reached.
-    Myself(MediaRelay),
+    /// How it is reached, and the node that it takes itself for: region and name.
+    Myself([String; 2], MediaRelay),
     /// What its tunnels showed.
     Counts(Vec<(Region, TunnelCount)>),
 }
@@ -123,17 +123,16 @@ pub(super) enum Heard {
 /// What is wrong with it.
 pub(super) fn heard(word: wire::RelayWord) -> Result<Heard, &'static str> {
     match word.word.ok_or("nothing")? {
-        wire::relay_word::Word::Self_(relay) => myself(relay).map(Heard::Myself),
+        wire::relay_word::Word::Self_(relay) => myself(relay).map(|(name, relay)| Heard::Myself(name, relay)),
         wire::relay_word::Word::Counts(wire::TunnelCounts { links }) => {
             links.into_iter().map(count).collect::<Result<_, _>>().map(Heard::Counts)
         }
     }
 }
 
-/// Region, node and address are known better here than there.
-fn myself(relay: wire::Relay) -> Result<MediaRelay, &'static str> {
-    let wire::Relay { region: _, node: _, address: _, ports, sender_key, receiving_keys, incarnation } =
-        relay;
+/// Its address is known better here than there.
+fn myself(relay: wire::Relay) -> Result<([String; 2], MediaRelay), &'static str> {
+    let wire::Relay { region, node, address: _, ports, sender_key, receiving_keys, incarnation } = relay;
     let key = |wire::ReceivingKey { id, key }| {
         Ok((u8::try_from(id).map_err(|_| "a key id")?, key.try_into().map_err(|_| "a key")?))
     };
@@ -143,7 +142,7 @@ fn myself(relay: wire::Relay) -> Result<MediaRelay, &'static str> {
         receiving_keys: receiving_keys.into_iter().map(key).collect::<Result<_, &str>>()?,
         incarnation,
     };
-    relay.flaw().map_or(Ok(relay), Err)
+    relay.flaw().map_or(Ok(([region, node], relay)), Err)
 }
 
 /// What came in is told by the other end, which counts it as sent.

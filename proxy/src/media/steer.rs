@@ -128,8 +128,19 @@ async fn follow(
 
 async fn take(control: &Handle, heard: Heard) {
     match heard {
-        Heard::Myself(relay) => {
-            let set = move |control: &mut Control| control.set_media(Some(relay));
+        Heard::Myself(name, relay) => {
+            let set = move |control: &mut Control| {
+                let NodeId { region, node } = &control.facts().own;
+                let fits = [region.as_str(), node.as_str()] == name;
+                if !fits {
+                    // Others reckon its number, and its keys, from the name of this node.
+                    tracing::error!(
+                        relay = name.join("/"),
+                        "the media relay beside this node has another name: no media goes there"
+                    );
+                }
+                control.set_media(Some(relay).filter(|_| fits));
+            };
             control.tell(Event::Ask(Box::new(set))).await;
         }
         Heard::Counts(counts) => {

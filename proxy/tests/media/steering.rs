@@ -118,8 +118,10 @@ impl Node {
     }
 }
 
-fn myself(port: u32, key: u8) -> RelayWord {
+fn myself((region, node): (&str, &str), port: u32, key: u8) -> RelayWord {
     let relay = Relay {
+        region: region.to_owned(),
+        node: node.to_owned(),
         ports: vec![port, port + 1],
         sender_key: vec![key; 32],
         receiving_keys: vec![ReceivingKey { id: 7, key: vec![key + 1; 32] }],
@@ -145,6 +147,19 @@ fn entries(roster: &Roster) -> Vec<(String, String, Vec<u32>, u8)> {
     entries
 }
 
+const WEST: (&str, &str) = ("us-west-2", "w2-1");
+const EAST: (&str, &str) = ("us-east-1", "e1-1");
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relay_of_another_name_is_nobodys() {
+    let papers = Papers::new("names");
+    let west = Node::start(&papers, node("us-west-2", "w2-1"), "127.0.1.1", "revision = 1").await;
+    west.relay.say(myself(WEST, 20_000, 1)).await;
+    eventually("its own relay", || entries(&west.roster()).len() == 1).await;
+    west.relay.say(myself(EAST, 20_000, 1)).await;
+    eventually("none", || entries(&west.roster()).is_empty()).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn relays_hear_of_each_other_and_of_the_routes() {
     let papers = Papers::new("steering");
@@ -152,8 +167,8 @@ async fn relays_hear_of_each_other_and_of_the_routes() {
         "revision = 3\n[[rule]]\nmatch = { tenant = \"acme-*\", called = \"+1\" }\nmax_relays = 0\n";
     let west = Node::start(&papers, node("us-west-2", "w2-1"), "127.0.1.1", document).await;
     let east = Node::start(&papers, node("us-east-1", "e1-1"), "127.0.4.1", document).await;
-    west.relay.say(myself(20_000, 1)).await;
-    east.relay.say(myself(30_000, 3)).await;
+    west.relay.say(myself(WEST, 20_000, 1)).await;
+    east.relay.say(myself(EAST, 30_000, 3)).await;
     west.connect(&east, "127.1.4.1").await;
     east.connect(&west, "127.4.1.1").await;
     for _ in 0..2 {
@@ -178,7 +193,7 @@ async fn relays_hear_of_each_other_and_of_the_routes() {
     eventually("the view", || media(&west) == ["us-east-1"] && media(&east) == ["us-west-2"]).await;
 
     // A new key is told at once.
-    east.relay.say(myself(30_000, 8)).await;
+    east.relay.say(myself(EAST, 30_000, 8)).await;
     eventually("the new key", || entries(&west.roster()) == [other(9), own.clone()]).await;
     // A relay that is gone is not offered anything any more.
     east.relay.book(|book| book.stream = None);
@@ -210,7 +225,7 @@ async fn what_tunnels_count_is_in_the_book_and_nonsense_ends_the_stream() {
     node.relay.book(|book| book.words.clear());
     node.relay.say(counts("no region")).await;
     node.relay.until("the stream to begin anew", |book| !book.words.is_empty()).await;
-    node.relay.say(myself(20_000, 1)).await;
+    node.relay.say(myself(WEST, 20_000, 1)).await;
     node.relay
         .until("the relay to be known again", |book| {
             book.words.iter().any(|word| matches!(word, Word::Roster(roster) if roster.relays.len() == 1))

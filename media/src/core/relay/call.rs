@@ -1,6 +1,6 @@
 //! A call: its parties, and who has which leg. Small and cold; the packet path sees legs only.
 
-use super::{PARTIES_MAX, Side, Whom, leg::Curbs};
+use super::{Description, PARTIES_MAX, Side, Whom, leg::Curbs};
 use ringway_router::{Time, Traffic};
 use std::sync::Arc;
 
@@ -85,6 +85,13 @@ impl Call {
         let known = self.by_tag(whom.to_tag);
         let answerer = known.or_else(|| self.unanswered(whom.branch)).or_else(same).filter(other);
         (offerer, answerer)
+    }
+
+    /// Whether an offer tells anew what the call is. In a dialog the number that was called may be left out: it is as before.
+    pub(super) fn is_sorted_by(&self, offer: &Description<'_>) -> bool {
+        let silent = offer.traffic.is_none_or(|traffic| traffic.called.is_empty());
+        let known = self.traffic.as_ref().is_some_and(|traffic| !traffic.called.is_empty());
+        offer.to_tag.is_empty() || !(silent && known)
     }
 
     /// Whether one more fits, with all names that it has.

@@ -3,7 +3,7 @@
 use super::{
     Binder, Description, Local, Muxing, NAME_BYTES_MAX, Refusal, Relay, Remote, SECTIONS_MAX, Section, Side,
     call::{Call, Party},
-    leg::{Curbs, Hearing, Mux},
+    leg::{Curbs, Hearing, Mux, Offered},
     open::{Ends, Fresh},
     ports::family_of,
     routes::turn,
@@ -140,13 +140,18 @@ impl Relay {
             }
         }
         if let Some(call) = self.calls.find_mut(number) {
-            call.traffic = offer.traffic.map(Arc::clone).or(call.traffic.take());
+            let sorts = call.is_sorted_by(offer);
+            if sorts {
+                call.traffic = offer.traffic.map(Arc::clone).or(call.traffic.take());
+            }
             let party = &mut call.parties[ends.offerer];
             if party.tag.is_empty() {
                 party.tag = offer.from_tag.into();
             }
             for (party, side) in [(ends.offerer, offer.from), (ends.answerer, offer.to)] {
-                turn(&mut call.parties[party], side, &mut self.legs);
+                if sorts {
+                    turn(&mut call.parties[party], side, &mut self.legs);
+                }
             }
         }
         for (place, section) in offer.sections.iter().enumerate() {
@@ -211,13 +216,18 @@ impl Relay {
     ) {
         let Some((from, to)) = self.pair(number, ends, place) else { return };
         if section.remote == Remote::Off {
-            self.part(from, to);
+            let settled = |leg| self.legs.find(leg).is_some_and(|leg| leg.settled);
+            // In a dialog it ends when the answer agrees.
+            if !(settled(from) && settled(to)) {
+                self.part(from, to);
+            }
             return;
         }
         if let Some(leg) = self.legs.find_mut(from) {
-            leg.describe(now, section, &hearing(offer));
-            leg.mux_alone = matches!(offer.muxing, Muxing::Accept | Muxing::Demux);
-            leg.mux = offered(leg.mux, section.mux && offer.muxing != Muxing::Reject);
+            let Section { remote, held, reduced, .. } = *section;
+            let mux_alone = matches!(offer.muxing, Muxing::Accept | Muxing::Demux);
+            leg.offer(now, Offered { remote, held, reduced, mux_alone, heard: hearing(offer) });
+            leg.offer_mux(section.mux && offer.muxing != Muxing::Reject);
             leg.propose(section.sealed);
         }
         if let Some(leg) = self.legs.find_mut(to) {
@@ -228,7 +238,7 @@ impl Relay {
                 Muxing::Demux | Muxing::Reject => false,
                 Muxing::Offer | Muxing::Require => true,
             };
-            leg.mux = offered(leg.mux, share);
+            leg.offer_mux(share);
         }
         let free = |leg: u32| self.legs.find(leg).is_some_and(|leg| leg.peer.is_none());
         // RFC 3264 §5.1: whoever offers must hear at once. Of several branches the first one is heard until one answers.
@@ -253,11 +263,14 @@ impl Relay {
         let mut agreed = false;
         if let Some(leg) = self.legs.find_mut(to) {
             leg.describe(now, section, &hearing(answer));
+            leg.answer_mux();
             agreed = leg.mux != Mux::Never && section.mux;
             leg.mux = if agreed { Mux::Agreed } else { Mux::Never };
             leg.settle(section.sealed, section.keys.answerer, section.keys.offerer);
         }
         if let Some(leg) = self.legs.find_mut(from) {
+            leg.answered(now);
+            leg.answer_mux();
             leg.settle(section.sealed_on, section.keys.offerer, section.keys.answerer);
             leg.tell_formats(section.formats);
             let agreed = leg.mux != Mux::Never && (agreed || leg.mux_alone);
@@ -324,14 +337,5 @@ fn hearing(description: &Description<'_>) -> Hearing {
         learning: description.learning,
         received_from: description.received_from,
         relatch: description.relatch,
-    }
-}
-
-/// Sharing is offered, or not; what was agreed before stays so until the answer.
-fn offered(before: Mux, share: bool) -> Mux {
-    match (before, share) {
-        (_, false) => Mux::Never,
-        (Mux::Agreed, true) => Mux::Agreed,
-        (Mux::Never | Mux::Offered, true) => Mux::Offered,
     }
 }

@@ -173,17 +173,15 @@ fn over(call: &Call, whom: Whom<'_>) -> Result<Option<usize>, Refusal> {
         return Ok(None);
     }
     let from = call.by_tag(whom.from_tag).ok_or(Refusal::NoParty)?;
-    // With nobody left to talk to, there is no call, whatever the other one is named.
-    if call.parties.len() <= 2 {
-        return Ok(None);
-    }
     let named = if whom.to_tag.is_empty() {
-        // A CANCEL, or a branch that failed, has no other tag.
+        // A CANCEL, or a branch that failed, has no other tag. It may be one that was refused here.
         if whom.branch.is_empty() { Some(from) } else { call.by_branch(whom.branch) }
     } else {
-        call.by_tag(whom.to_tag).map(|to| from.max(to)).or_else(|| call.unanswered(whom.branch))
+        // It may have hung up before its answer came by.
+        let early = || call.unanswered(whom.branch).filter(|party| *party != from);
+        call.by_tag(whom.to_tag).map(|to| from.max(to)).or_else(early)
     };
     let gone = named.ok_or(Refusal::NoParty)?;
-    // Nor is there without the caller.
-    Ok((gone != 0).then_some(gone))
+    // With nobody left to talk to, there is no call; nor without the caller.
+    Ok((gone != 0 && call.parties.len() > 2).then_some(gone))
 }

@@ -33,6 +33,10 @@ pub(super) struct Leg {
     pub(super) sealed: bool,
     /// An answer said whether it does.
     pub(super) settled: bool,
+    /// What its party offered in the dialog, and nobody has answered yet.
+    offered: Option<Box<Offered>>,
+    /// The same of sharing the port.
+    mux_offered: Option<bool>,
     pub(super) lock: Lock,
     /// What packets have no need of.
     pub(super) terms: Box<Terms>,
@@ -118,6 +122,8 @@ impl Leg {
             held: false,
             sealed: false,
             settled: false,
+            offered: None,
+            mux_offered: None,
             lock: Lock::default(),
             terms: Box::default(),
             reduced: false,
@@ -135,10 +141,15 @@ impl Leg {
         }
     }
 
-    /// What its party's description says.
+    /// What its party answers. What it offered before, and nobody answered, does not matter any more.
     pub(super) fn describe(&mut self, now: Time, section: &Section<'_>, heard: &Hearing) {
+        self.offered = None;
         (self.held, self.reduced) = (section.held, section.reduced);
-        match (&mut self.way, section.remote) {
+        self.name(now, section.remote, heard);
+    }
+
+    fn name(&mut self, now: Time, remote: Remote, heard: &Hearing) {
+        match (&mut self.way, remote) {
             (Way::Edge(edge), Remote::Edge { rtp, rtcp }) => edge.say(now, rtp, rtcp, heard),
             (Way::Mesh(mesh), Remote::Mesh { relay, stream }) => mesh.remote = Some((relay, stream)),
             (Way::Edge(_) | Way::Mesh(_), Remote::Off) => {}
@@ -146,6 +157,51 @@ impl Leg {
                 unreachable!("sides are checked before anything is changed")
             }
         }
+    }
+
+    /// What its party offers. In a dialog it holds when it is answered, for it may be refused (RFC 3264 §8).
+    pub(super) fn offer(&mut self, now: Time, offered: Offered) {
+        if self.settled {
+            self.offered = Some(Box::new(offered));
+        } else {
+            self.take(now, &offered);
+        }
+    }
+
+    /// What its party offered was answered.
+    pub(super) fn answered(&mut self, now: Time) {
+        if let Some(offered) = self.offered.take() {
+            self.take(now, &offered);
+        }
+    }
+
+    fn take(&mut self, now: Time, offered: &Offered) {
+        (self.held, self.reduced) = (offered.held, offered.reduced);
+        self.mux_alone = offered.mux_alone;
+        self.name(now, offered.remote, &offered.heard);
+    }
+
+    /// That RTCP shares the port is offered to its party or by it, or is not.
+    pub(super) fn offer_mux(&mut self, share: bool) {
+        self.mux_offered = Some(share);
+        if !self.settled {
+            self.answer_mux();
+        }
+    }
+
+    /// Whether our description for its party says so.
+    pub(super) fn shows_mux(&self) -> bool {
+        self.mux_offered.unwrap_or(self.mux != Mux::Never)
+    }
+
+    /// What was offered of that, comes to be answered.
+    pub(super) fn answer_mux(&mut self) {
+        self.mux = match (self.mux, self.mux_offered.take()) {
+            (mux, None) => mux,
+            (_, Some(false)) => Mux::Never,
+            (Mux::Agreed, Some(true)) => Mux::Agreed,
+            (Mux::Never | Mux::Offered, Some(true)) => Mux::Offered,
+        };
     }
 
     /// SRTP is offered, or not. What was agreed on before stays so until the answer: an offer may be refused.
@@ -203,6 +259,16 @@ impl Lock {
             (_, None) => self.sender = None,
         }
     }
+}
+
+/// What a party offered, until it is answered.
+#[derive(Debug)]
+pub(super) struct Offered {
+    pub(super) remote: Remote,
+    pub(super) held: bool,
+    pub(super) reduced: bool,
+    pub(super) mux_alone: bool,
+    pub(super) heard: Hearing,
 }
 
 /// How an address in a description is to be taken.

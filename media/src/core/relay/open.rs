@@ -5,7 +5,7 @@ use super::{
     Binder, Description, Family, Local, Muxing, Refusal, Relay, Remote, Side,
     data::Port,
     latch::Latch,
-    leg::{Edge, Leg, Mesh, Mux, Way},
+    leg::{Edge, Leg, Mesh, Way},
     ports::family_of,
 };
 use ringway_router::Time;
@@ -157,7 +157,7 @@ impl Relay {
             Way::Edge(edge) => {
                 let rtp = self.ports.local(edge.pair);
                 let rtcp = edge.rtcp.map(|_| SocketAddr::new(rtp.ip(), rtp.port() + 1));
-                Local::Edge { rtp, rtcp, mux: leg.mux != Mux::Never }
+                Local::Edge { rtp, rtcp, mux: leg.shows_mux() }
             }
             Way::Mesh(mesh) => Local::Mesh { stream: mesh.stream },
         }

@@ -20,7 +20,7 @@ pub enum Refusal {
     /// A party does not call itself.
     #[error("from-tag and to-tag are the same")]
     OneTag,
-    /// Too many sections, or more than were offered.
+    /// Too many sections.
     #[error("the description has too many media sections")]
     Sections,
     /// A description of the mesh side that names addresses, or the other way round; or both sides are the mesh.

@@ -127,6 +127,8 @@ fn a_new_address_in_a_new_offer_is_learned_anew_and_the_old_one_again_is_not() {
     // A controller may ask for it without a new address.
     let sections = [section(phone(3))];
     world.offer(Description { relatch: true, ..answer(&sections) }).unwrap();
+    assert_eq!(world.send(phone(52), a, &rtp(9, 2)), Err(Reason::Stranger), "it may be refused");
+    world.answer(answer(&[section(phone(2))])).unwrap();
     assert!(world.send(phone(52), a, &rtp(9, 2)).is_ok());
     assert_eq!(world.send(phone(2), b, &rtp(8, 4)).map(|sent| sent.to), Ok(phone(52)));
 }
@@ -280,16 +282,43 @@ fn what_is_held_back_is_held_back_for_one_party_and_comes_again() {
     assert!(world.send(phone(1), a, &rtp(7, 105)).is_ok());
 }
 
+/// The caller offers anew, and the other one agrees.
+fn renew(world: &mut World, offered: Section<'_>) {
+    world.offer(answer(&[offered])).unwrap();
+    world.answer(answer(&[section(phone(2))])).unwrap();
+}
+
+#[test]
+fn an_offer_in_the_dialog_changes_nothing_before_it_is_answered() {
+    let off = Section { remote: Remote::Off, ..section(phone(1)) };
+    let nobody = SocketAddr::from(([0, 0, 0, 0], 4_000));
+    let muxed = Section { mux: true, ..section(phone(1)) };
+    for offered in [off, section(nobody), section(phone(9)), muxed] {
+        let mut world = World::new();
+        let (a, b) = world.call();
+        world.offer(answer(&[offered])).unwrap();
+        // The callee refuses it, so nobody tells the relay.
+        assert_eq!(world.send(phone(1), a, &rtp(7, 1)).map(|sent| sent.to), Ok(phone(2)), "{offered:?}");
+        assert_eq!(world.send(phone(2), b, &rtp(8, 1)).map(|sent| sent.to), Ok(phone(1)), "{offered:?}");
+        assert_eq!(world.send(phone(1), a, &sender_report(7, 1)), Err(Reason::RtcpInRtp), "{offered:?}");
+        // Then the callee offers, and the caller agrees: what it offered before does not matter any more.
+        let other = Description { from_tag: "b", to_tag: "a", ..offer(&[]) };
+        world.offer(Description { sections: &[section(phone(2))], ..other }).unwrap();
+        world.answer(Description { sections: &[section(phone(1))], ..other }).unwrap();
+        assert_eq!(world.send(phone(2), b, &rtp(8, 2)).map(|sent| sent.to), Ok(phone(1)), "{offered:?}");
+    }
+}
+
 #[test]
 fn hold_mutes_one_way_and_both_come_back() {
     let mut world = World::new();
     let (a, b) = world.call();
     assert!(world.send(phone(50), a, &rtp(7, 1)).is_ok());
     let nobody = SocketAddr::from(([0, 0, 0, 0], 4_000));
-    world.offer(answer(&[Section { held: true, ..section(nobody) }])).unwrap();
+    renew(&mut world, Section { held: true, ..section(nobody) });
     assert_eq!(world.send(phone(2), b, &rtp(8, 1)), Err(Reason::Nowhere));
     assert!(world.send(phone(50), a, &rtp(7, 2)).is_ok(), "music on hold");
-    world.offer(answer(&[section(phone(1))])).unwrap();
+    renew(&mut world, section(phone(1)));
     assert_eq!(world.send(phone(2), b, &rtp(8, 2)).map(|sent| sent.to), Ok(phone(50)), "still known");
 }
 

@@ -1,6 +1,6 @@
 //! How calls end.
 
-use super::super::{Answered, CallReport, Description, Event, Order, Section, Whom};
+use super::super::{Answered, CallReport, Description, Event, Order, Refusal, Section, Whom};
 use super::world::*;
 use std::time::Duration;
 
@@ -56,8 +56,10 @@ fn hold_and_ringing_have_more_patience() {
     let mut held = World::new();
     held.call();
     held.offer(answer(&[Section { held: true, ..section(phone(1)) }])).unwrap();
+    held.answer(answer(&[section(phone(2))])).unwrap();
     assert_eq!(silent(held.pass(S(3_599))), []);
     held.offer(answer(&[section(phone(1))])).unwrap();
+    held.answer(answer(&[section(phone(2))])).unwrap();
     assert_eq!(silent(held.pass(S(59))), [], "a new order begins anew");
     assert_eq!(silent(held.pass(S(1))).len(), 1);
 
@@ -156,4 +158,18 @@ fn a_call_that_is_deleted_with_a_delay_goes_on_for_so_long() {
         (vec![], 0),
         "silence ends it all the same"
     );
+}
+
+#[test]
+fn what_was_never_here_ends_nothing() {
+    let mut world = World::new();
+    let (a, _) = world.call();
+    let gone = |to_tag, branch| Whom { call_id: "call", from_tag: "a", to_tag, branch };
+    for whom in [gone("", "refused here"), gone("early", "")] {
+        assert_eq!(
+            world.relay.handle(world.now, Order::Delete(whom), &mut world.host),
+            Err(Refusal::NoParty)
+        );
+    }
+    assert!(world.send(phone(1), a, &rtp(7, 1)).is_ok());
 }
