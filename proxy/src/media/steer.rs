@@ -134,8 +134,10 @@ async fn take(control: &Handle, heard: Heard) {
                 let fits = [region.as_str(), node.as_str()] == name;
                 if !fits {
                     // Others reckon its number, and its keys, from the name of this node.
+                    let [region, node] = name;
                     tracing::error!(
-                        relay = name.join("/"),
+                        region,
+                        node,
                         "the media relay beside this node has another name: no media goes there"
                     );
                 }
