@@ -45,9 +45,13 @@ async fn orders_hold_in_the_whole_mesh_and_are_audited() {
 
     good(&["region", "drain", "us-east-1", "--for", "1h"], west);
     until(|| chosen(west, &[]).is_empty()).await;
-    let regions = json(&["region", "list"], east);
-    let drained = regions.as_array().expect("a list").iter().find(|one| one["region"] == "us-east-1");
-    assert!(drained.is_some_and(|one| one["drain"]["by"] == "loopback@us-west-2/w2-1"), "{regions}");
+    // The order is on its way to the other nodes.
+    until(|| {
+        let regions = json(&["region", "list"], east);
+        let drained = regions.as_array().expect("a list").iter().find(|one| one["region"] == "us-east-1");
+        drained.is_some_and(|one| one["drain"]["by"] == "loopback@us-west-2/w2-1")
+    })
+    .await;
     good(&["region", "undrain", "us-east-1"], east);
     until(|| chosen(west, &[]) == direct).await;
 

@@ -2,7 +2,7 @@
 //! to another path without the phones noticing.
 //!
 //! [`core`] decides, packet by packet, and is pure; [`worker`] moves the packets; [`ng`] is rtpengine's control protocol;
-//! [`desk`] gives an order to the worker whose call it is.
+//! `control` the gRPC of proxies; `desk` gives an order to the worker whose call it is; `steering` keeps keys and routes.
 
 pub mod config;
 mod control;
