@@ -13,7 +13,13 @@ use world::{Call, Crowd, LIMIT, Place, media, order, sdp, stop, text};
 
 /// Two regions that know each other, each with a direct route to the other.
 async fn pair(world: u8) -> (Place, Place) {
-    let (west, east) = (Place::start(world, 0, "us-west-2").await, Place::start(world, 1, "us-east-1").await);
+    pair_with(world, "").await
+}
+
+/// The same, with more said of both relays.
+async fn pair_with(world: u8, relay: &str) -> (Place, Place) {
+    let west = Place::with(world, 0, "us-west-2", (relay, "")).await;
+    let east = Place::with(world, 1, "us-east-1", (relay, "")).await;
     for (here, there) in [(&west, &east), (&east, &west)] {
         here.meet(&[here, there]).await;
         here.route(&[&[&[here, there]]], "on-suspicion").await;
@@ -49,7 +55,7 @@ async fn a_call_goes_through_the_tunnel_and_both_relays_report_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_are_renewed_while_calls_talk_and_no_packet_is_lost() {
-    let mut west = Place::with(5, 0, "us-west-2", "key_lifetime_s = 20").await;
+    let mut west = Place::with(5, 0, "us-west-2", ("", "key_lifetime_s = 20")).await;
     let mut east = Place::start(5, 1, "us-east-1").await;
     for (here, there) in [(&west, &east), (&east, &west)] {
         here.meet(&[here, there]).await;
@@ -192,7 +198,7 @@ async fn the_ports_of_a_controller_that_died_come_back_after_its_lease() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn silence_ends_a_call_and_one_that_watches_hears_of_it() {
-    let (mut west, mut east) = pair(4).await;
+    let (mut west, mut east) = pair_with(4, "silent_s = 2").await;
     let lease = west.client.renew(RenewRequest { controller: "proxy".into() }).await.expect("a lease");
     assert!(lease.into_inner().lasts_ms >= 1_000);
     let watch = WatchRequest { controller: "proxy".into() };

@@ -2,6 +2,7 @@
 
 use ringway_media::{
     config,
+    core::tunnel::relay_id,
     metrics::Metrics,
     service::{self, ServiceError},
 };
@@ -12,9 +13,14 @@ use ringway_proto::media::{
 };
 use ringway_router::NodeId;
 use std::{net::Ipv4Addr, process, sync::Arc, time::Duration};
-use tokio::{net::UdpSocket, sync::mpsc, task::JoinHandle, time::timeout};
+use tokio::{
+    net::UdpSocket,
+    sync::mpsc,
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Status, Streaming, transport::Channel};
+use tonic::{Code, Status, Streaming, transport::Channel};
 
 /// Nobody waits longer for an answer or a packet.
 pub(crate) const LIMIT: Duration = Duration::from_secs(10);
@@ -34,16 +40,21 @@ pub(crate) struct Place {
 impl Place {
     /// A relay alone; `world` tells the tests of one process apart.
     pub(crate) async fn start(world: u8, host: u8, region: &'static str) -> Self {
-        Self::with(world, host, region, "").await
+        Self::with(world, host, region, ("", "")).await
     }
 
-    /// The same, with more said of its tunnels.
-    pub(crate) async fn with(world: u8, host: u8, region: &'static str, tunnels: &str) -> Self {
+    /// The same, with more said of the relay and of its tunnels.
+    pub(crate) async fn with(
+        world: u8,
+        host: u8,
+        region: &'static str,
+        (relay, tunnels): (&str, &str),
+    ) -> Self {
         let [.., high, low] = process::id().to_be_bytes();
         // Nobody else uses 127.248/13.
         let ip = Ipv4Addr::new(127, 248 + world % 8, high, low.wrapping_add(host).max(1));
         let text = format!(
-            "ng_listen = \"{ip}:2223\"\ncontrol_listen = \"{ip}:50060\"\nworkers = 2\nsilent_s = 2\n\
+            "ng_listen = \"{ip}:2223\"\ncontrol_listen = \"{ip}:50060\"\nworkers = 2\n{relay}\n\
              [[interface]]\nname = \"edge\"\nlisten = \"{ip}\"\n[tunnels]\nlisten = \"{ip}\"\n{tunnels}\n"
         );
         let config: config::Relay = toml::from_str(&text).expect("it is well formed");
@@ -68,6 +79,28 @@ impl Place {
     pub(crate) async fn meet(&self, others: &[&Place]) {
         let relays = others.iter().map(|other| other.introduced()).collect();
         self.say(mesh_word::Word::Roster(Roster { relays })).await;
+        for other in others.iter().filter(|other| other.region != self.region) {
+            timeout(LIMIT, self.until_known(other)).await.expect("the relay hears of it");
+        }
+    }
+
+    /// A description that names an unknown relay is refused as long as it is one.
+    async fn until_known(&self, other: &Place) {
+        let name = |text: &str| text.parse().expect("a name");
+        let relay = relay_id(&other.region.parse().expect("a name"), &name("n1"));
+        let phone = self.phone().await;
+        let tunneled = format!("{}a=ringway-tunnel:1 {relay} 00000001\r\n", sdp(&phone));
+        let (mut client, call_id) = (self.client.clone(), "probe");
+        loop {
+            match client.offer(order(call_id, &tunneled, "", (Side::Mesh, Side::Edge), "")).await {
+                Err(status) if status.code() == Code::NotFound => sleep(Duration::from_millis(5)).await,
+                answer => drop(answer.expect("it is carried out")),
+            }
+            let request = DeleteRequest { call_id: call_id.into(), ..DeleteRequest::default() };
+            if !client.delete(request).await.expect("a report").into_inner().streams.is_empty() {
+                return;
+            }
+        }
     }
 
     /// As its proxy introduces it.
@@ -123,7 +156,7 @@ async fn connect(ip: Ipv4Addr) -> MediaClient<Channel> {
     loop {
         match MediaClient::connect(format!("http://{ip}:50060")).await {
             Ok(client) => return client,
-            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            Err(_) => sleep(Duration::from_millis(20)).await,
         }
     }
 }
@@ -242,7 +275,7 @@ impl Crowd {
                     caller.send_to(&rtp(ssrc, number), *to).await.expect("sent");
                     if ssrc % 16 == 0 {
                         // Spread over the time, as phones do.
-                        tokio::time::sleep(Duration::from_millis(1)).await;
+                        sleep(Duration::from_millis(1)).await;
                     }
                 }
             }
@@ -285,7 +318,7 @@ async fn said(from: &UdpSocket, to: &UdpSocket, ssrc: u32, packets: std::ops::Ra
     let send = async {
         for number in packets.clone() {
             from.send(&rtp(ssrc, number)).await.expect("sent");
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            sleep(Duration::from_millis(20)).await;
         }
     };
     let receive = async {

@@ -3,7 +3,14 @@
 use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, SanType};
 use ringway_node::identity::{Authority, Identity};
 use ringway_router::NodeId;
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::PathBuf,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+/// Worlds of one name may live side by side.
+static FOLDERS: AtomicU32 = AtomicU32::new(0);
 
 pub(crate) struct Papers {
     folder: PathBuf,
@@ -14,7 +21,8 @@ pub(crate) struct Papers {
 
 impl Papers {
     pub(crate) fn new(test: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("ringway-mesh-{}-{test}", std::process::id()));
+        let (process, number) = (std::process::id(), FOLDERS.fetch_add(1, Ordering::Relaxed));
+        let folder = std::env::temp_dir().join(format!("ringway-mesh-{process}-{test}-{number}"));
         fs::create_dir_all(&folder).expect("a temporary folder");
         let ca_key = KeyPair::generate().expect("a key");
         let mut ca = CertificateParams::default();
