@@ -62,8 +62,8 @@ pub fn check(config: &config::Relay) -> Result<(), ServiceError> {
     config.check().map_err(|(key, why): Unsound| ServiceError::Config(key, why))
 }
 
-/// Runs the relay of this node until the process is to end. Draining, it takes no new calls. Where it is all that the node is, `alone`
-/// says where its metrics are shown, and the node ends with its last call.
+/// Runs the relay of this node until the process is to end. Draining, it takes no new calls. Where it is all that the node is,
+/// `alone` says where its metrics are shown, and the node ends with its last call.
 ///
 /// # Errors
 /// When it cannot start, or one of its parts fails for good.

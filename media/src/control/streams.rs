@@ -2,15 +2,16 @@
 
 use super::convert::{self, Heard};
 use crate::{
+    core::tunnel::Peer,
     desk::{Desk, Happening},
     steering::Steering,
 };
 use ringway_proto::media::{CallEvent, CallReport, MeshWord, RelayWord, call_event::What};
 use ringway_router::Time;
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{future::pending, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     sync::{
-        broadcast::error::RecvError,
+        broadcast::{Receiver, error::RecvError},
         mpsc::{self, Sender},
     },
     time::{interval, sleep},
@@ -18,13 +19,12 @@ use tokio::{
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
-/// Words that wait for a slow listener; then it slows us down, not memory.
+/// Words that wait for a slow listener.
 const WORDS: usize = 64;
-
+/// A watcher that takes nothing for so long is gone, as far as its lease is concerned.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// For so long after a stream was opened, a roster may lack relays that live.
 const SETTLES: Duration = Duration::from_secs(5);
-/// At the longest.
-const SELDOM: Duration = Duration::from_secs(3_600);
 
 type Words<T> = ReceiverStream<Result<T, Status>>;
 type Told<T> = Sender<Result<T, Status>>;
@@ -59,62 +59,68 @@ impl Watcher {
             Self::Anybody => true,
         }
     }
+
+    /// Keeps the lease of a controller. Never ends.
+    async fn keep_lease(&self, desk: &Desk) {
+        let Self::Controller { name, lease } = self else { return pending().await };
+        let mut renewal = interval((*lease / 3).max(Duration::from_millis(1)));
+        loop {
+            renewal.tick().await;
+            if let Err(undone) = desk.renew(name).await {
+                tracing::debug!(%undone, "the lease of a watcher is not kept");
+            }
+        }
+    }
 }
 
 /// What happens to calls.
 pub(super) fn happenings(desk: Desk, watcher: Watcher) -> Words<CallEvent> {
     let (tell, told) = mpsc::channel(WORDS);
     tokio::spawn(async move {
-        let mut happens = desk.watch();
-        let lease = match &watcher {
-            Watcher::Controller { lease, .. } => *lease,
-            Watcher::Anybody => Duration::MAX,
-        };
-        let mut renewal = interval((lease / 3).clamp(Duration::from_millis(1), SELDOM));
-        loop {
-            tokio::select! {
-                () = tell.closed() => return,
-                _ = renewal.tick() => {
-                    if let Watcher::Controller { name, .. } = &watcher
-                        && let Err(undone) = desk.renew(name).await
-                    {
-                        tracing::debug!(%undone, "the lease of a watcher is not kept");
-                    }
-                }
-                happened = happens.recv() => match happened {
-                    Ok(happening) => {
-                        if told_of(&tell, &watcher, &happening).await.is_none() {
-                            return;
-                        }
-                    }
-                    Err(RecvError::Lagged(missed)) => {
-                        let slow = format!("too slow: {missed} events were missed");
-                        // It may have gone.
-                        let _ = tell.send(Err(Status::data_loss(slow))).await;
-                        return;
-                    }
-                    Err(RecvError::Closed) => return,
-                },
-            }
+        let happens = desk.watch();
+        tokio::select! {
+            () = tell.closed() => {}
+            () = watcher.keep_lease(&desk) => {}
+            () = tell_all(&tell, &watcher, happens) => {}
         }
     });
     ReceiverStream::new(told)
 }
 
-/// `None`: nobody listens any more.
+/// Tells what happens until nobody listens any more.
+async fn tell_all(tell: &Told<CallEvent>, watcher: &Watcher, mut happens: Receiver<Happening>) {
+    loop {
+        match happens.recv().await {
+            Ok(happening) => {
+                if told_of(tell, watcher, &happening).await.is_none() {
+                    return;
+                }
+            }
+            Err(RecvError::Lagged(missed)) => {
+                let slow = format!("too slow: {missed} events were missed");
+                // It may have gone.
+                let _ = tell.send_timeout(Err(Status::data_loss(slow)), PATIENCE).await;
+                return;
+            }
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+/// `None`: nobody listens any more, or takes anything.
 async fn told_of(tell: &Told<CallEvent>, watcher: &Watcher, happening: &Happening) -> Option<()> {
     match happening {
         Happening::Silent(report) if watcher.cares(&report.call.controller) => {
             let last = report.call.streams.iter().filter_map(|stream| stream.last).max();
             let silent = What::Silent(convert::report(report.as_ref().clone()));
             let at = last.unwrap_or(report.call.signaled);
-            tell.send(Ok(convert::event(&report.call.call_id, at, silent))).await.ok()
+            tell.send_timeout(Ok(convert::event(&report.call.call_id, at, silent)), PATIENCE).await.ok()
         }
         Happening::Moved(shift) => {
             for (call_id, _) in shift.calls.iter().filter(|(_, of)| watcher.cares(of)) {
                 let at: Time = shift.to.since;
                 let moved = What::Moved(convert::of_use(shift.to.clone()));
-                tell.send(Ok(convert::event(call_id, at, moved))).await.ok()?;
+                tell.send_timeout(Ok(convert::event(call_id, at, moved)), PATIENCE).await.ok()?;
             }
             Some(())
         }
@@ -130,13 +136,13 @@ pub(super) fn steer(steering: Arc<Steering>, mut words: Streaming<MeshWord>) -> 
         myself.mark_changed();
         // A proxy that was started anew hears of the other relays one after the other.
         let mut settled = pin!(sleep(SETTLES));
-        let (mut roster, mut complete) = (Vec::new(), false);
+        let (mut roster, mut complete): (Option<Vec<Peer>>, _) = (None, false);
         loop {
             tokio::select! {
                 word = words.message() => match word {
                     Ok(Some(word)) => match convert::heard(word) {
                         Ok(Heard::Roster(peers)) => {
-                            roster.clone_from(&peers);
+                            roster = Some(peers.clone());
                             steering.meet(peers, complete).await;
                         }
                         Ok(Heard::Routes(routes)) => steering.route(routes).await,
@@ -150,7 +156,9 @@ pub(super) fn steer(steering: Arc<Steering>, mut words: Streaming<MeshWord>) -> 
                 },
                 () = &mut settled, if !complete => {
                     complete = true;
-                    steering.meet(roster.clone(), complete).await;
+                    if let Some(roster) = roster.take() {
+                        steering.meet(roster, complete).await;
+                    }
                 }
                 changed = myself.changed() => {
                     if changed.is_err() {

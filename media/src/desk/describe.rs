@@ -41,7 +41,7 @@ pub(super) struct Draft {
 /// One `m=` section.
 #[derive(Debug)]
 struct Part {
-    /// `None`: not RTP, it passes the relay by.
+    /// `None`: not RTP, so it is refused.
     profile: Option<Profile>,
     remote: Remote,
     mux: bool,

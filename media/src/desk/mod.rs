@@ -202,12 +202,7 @@ impl Desk {
     /// # Errors
     /// When it is not carried out.
     pub(crate) async fn about(&self, call: Call, about: About) -> Result<Answered, Undone> {
-        let call_id = call.call_id.clone();
-        let job = move |path: &mut Path, turn: &mut Turn<'_>| {
-            let Call { call_id, from_tag, to_tag, branch } = &call;
-            path.order(about.order(Whom { call_id, from_tag, to_tag, branch }), turn)
-        };
-        Ok(self.worker(&call_id).ask(job).await??)
+        self.ask(call, about, |_, answered| Ok(answered)).await
     }
 
     /// The same, with what its packets took.
@@ -215,14 +210,25 @@ impl Desk {
     /// # Errors
     /// When it is not carried out.
     pub(crate) async fn report(&self, call: Call, about: About) -> Result<Report, Undone> {
+        let report = |path: &mut Path, answered| match answered {
+            Answered::Over(call) | Answered::Report(call) => Ok(path.report(call)),
+            Answered::Media(_) | Answered::Lease(_) | Answered::Done => Err(Refusal::NoCall),
+        };
+        self.ask(call, about, report).await
+    }
+
+    /// Has the worker whose call it is carry out an order about it, and make something of the answer.
+    async fn ask<R: Send + 'static>(
+        &self,
+        call: Call,
+        about: About,
+        make: impl FnOnce(&mut Path, Answered) -> Result<R, Refusal> + Send + 'static,
+    ) -> Result<R, Undone> {
         let call_id = call.call_id.clone();
         let job = move |path: &mut Path, turn: &mut Turn<'_>| {
             let Call { call_id, from_tag, to_tag, branch } = &call;
             let answered = path.order(about.order(Whom { call_id, from_tag, to_tag, branch }), turn)?;
-            match answered {
-                Answered::Over(call) | Answered::Report(call) => Ok(path.report(call)),
-                Answered::Media(_) | Answered::Lease(_) | Answered::Done => Err(Refusal::NoCall),
-            }
+            make(path, answered)
         };
         Ok(self.worker(&call_id).ask(job).await??)
     }

@@ -27,7 +27,8 @@ pub(super) struct Trace {
 pub struct Report {
     /// What was counted.
     pub call: CallReport,
-    /// For each of its streams: if it leaves through tunnels, what its packets took, in order; else nothing.
+    /// For each of its streams: if it leaves through tunnels, what its packets took, in order; else nothing. Empty where there
+    /// are no tunnels at all.
     pub uses: Vec<Vec<Use>>,
 }
 

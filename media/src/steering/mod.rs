@@ -53,6 +53,8 @@ struct State {
     renewed: Time,
     /// A worker was too busy to be told of the table, of rows, or of calls that go by others.
     behind: bool,
+    /// The rules have changed, and which calls follow which rows is not known yet.
+    unsorted: bool,
     /// Calls that go by other rows, and have not been told.
     others: BTreeMap<Follower, RouteKey>,
 }
@@ -108,6 +110,7 @@ impl Steering {
                 roster: Vec::new(),
                 renewed: now,
                 behind: false,
+                unsorted: false,
                 others: BTreeMap::new(),
             }),
             myself: watch::Sender::new(myself),
@@ -150,21 +153,18 @@ impl Steering {
     /// The routes, as the mesh says.
     pub(crate) async fn route(&self, wishes: Wishes) {
         let mut state = self.state.lock().await;
-        if state.book.learn(self.now(), wishes) {
-            let followers = self.followers().await;
-            state.others = state.book.sort(followers);
-        }
+        state.unsorted |= state.book.learn(self.now(), wishes);
         // A worker that has ended ends the process elsewhere; a busy one is told at the next look.
-        let _ = self.steer(&mut state);
+        let _ = self.steer(&mut state).await;
     }
 
     /// Which calls follow which rows.
-    async fn followers(&self) -> BTreeSet<Follower> {
+    async fn followers(&self) -> Result<BTreeSet<Follower>, worker::Refusal> {
         let mut followers = BTreeSet::new();
         for worker in &*self.workers {
-            followers.extend(worker.ask(|path, _| path.relay().followers()).await.unwrap_or_default());
+            followers.extend(worker.ask(|path, _| path.relay().followers()).await?);
         }
-        followers
+        Ok(followers)
     }
 
     /// The row that this call follows. The workers know it from now on.
@@ -172,7 +172,7 @@ impl Steering {
         let mut state = self.state.lock().await;
         let (key, new) = state.book.key(to, traffic).ok_or(Unrouted::Full)?;
         if new {
-            self.steer(&mut state)?;
+            self.steer(&mut state).await?;
         }
         Ok(key)
     }
@@ -221,7 +221,7 @@ impl Steering {
         let mut state = self.state.lock().await;
         if std::mem::take(&mut state.behind) {
             self.adopt(&mut state).await;
-            let _ = self.steer(&mut state);
+            let _ = self.steer(&mut state).await;
         }
     }
 
@@ -260,8 +260,22 @@ impl Steering {
         });
     }
 
-    /// Gives all workers the rows, and calls that go by others. An error: one of them did not take it now.
-    fn steer(&self, state: &mut State) -> Result<(), worker::Refusal> {
+    /// Gives all workers the rows, and calls that go by others. An error: one of them did not take it now, and is told later.
+    async fn steer(&self, state: &mut State) -> Result<(), worker::Refusal> {
+        let steered = self.try_steer(state).await;
+        if let Err(error) = &steered {
+            tracing::warn!(%error, "a worker did not get the routes: it will be told again");
+            state.behind = true;
+        }
+        steered
+    }
+
+    async fn try_steer(&self, state: &mut State) -> Result<(), worker::Refusal> {
+        if state.unsorted {
+            let followers = self.followers().await?;
+            state.others = state.book.sort(followers);
+            state.unsorted = false;
+        }
         let (routes, others) = (Arc::new(state.book.routes()), Arc::new(state.others.clone()));
         let mut result = Ok(());
         for worker in &*self.workers {
@@ -272,12 +286,8 @@ impl Steering {
             };
             result = result.and(worker.order(job));
         }
-        match &result {
-            Ok(()) => state.others.clear(),
-            Err(error) => {
-                tracing::warn!(%error, "a worker did not get the routes: it will be told again");
-                state.behind = true;
-            }
+        if result.is_ok() {
+            state.others.clear();
         }
         result
     }
@@ -318,15 +328,7 @@ fn summed(links: Vec<LinkCount>) -> Vec<LinkCount> {
     for link in links {
         match sums.get_mut(&(link.region.clone(), link.lane)) {
             None => _ = sums.insert((link.region.clone(), link.lane), link),
-            Some(sum) => {
-                sum.sent += link.sent;
-                sum.sent_lost += link.sent_lost;
-                sum.sent_gaps += link.sent_gaps;
-                sum.received += link.received;
-                sum.received_lost += link.received_lost;
-                sum.gaps += link.gaps;
-                sum.rtt = sum.rtt.into_iter().chain(link.rtt).min();
-            }
+            Some(sum) => sum.add(&link),
         }
     }
     sums.into_values().collect()

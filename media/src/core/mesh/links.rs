@@ -68,6 +68,19 @@ pub(super) fn take(
 }
 
 impl LinkCount {
+    /// What another worker saw of the same lane, as well.
+    pub fn add(&mut self, other: &Self) {
+        let Self { region: _, lane: _, sent, sent_lost, sent_gaps, received, received_lost, gaps, rtt } =
+            other;
+        self.sent += sent;
+        self.sent_lost += sent_lost;
+        self.sent_gaps += sent_gaps;
+        self.received += received;
+        self.received_lost += received_lost;
+        self.gaps += gaps;
+        self.rtt = self.rtt.into_iter().chain(*rtt).min();
+    }
+
     fn new(region: &Region, lane: Lane) -> Self {
         let region = region.clone();
         Self {

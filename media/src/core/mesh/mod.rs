@@ -109,8 +109,32 @@ pub struct Counts {
 impl Counts {
     /// All of another one as well.
     pub fn add(&mut self, other: &Self) {
-        self.fates_mut().into_iter().zip(other.fates()).for_each(|(sum, (_, count))| *sum += count);
-        self.refused.add_all(&other.refused);
+        let Self {
+            sent,
+            sent_copies,
+            delivered,
+            copies,
+            late,
+            crowded,
+            passed,
+            probes,
+            reports,
+            reports_foreign,
+            moves_dropped,
+            refused,
+        } = other;
+        self.sent += sent;
+        self.sent_copies += sent_copies;
+        self.delivered += delivered;
+        self.copies += copies;
+        self.late += late;
+        self.crowded += crowded;
+        self.passed += passed;
+        self.probes += probes;
+        self.reports += reports;
+        self.reports_foreign += reports_foreign;
+        self.moves_dropped += moves_dropped;
+        self.refused.add_all(refused);
     }
 
     /// Each count but those of refusals, with its metric label.
@@ -128,22 +152,6 @@ impl Counts {
             ("report", self.reports),
             ("report-foreign", self.reports_foreign),
             ("move-dropped", self.moves_dropped),
-        ]
-    }
-
-    fn fates_mut(&mut self) -> [&mut u64; 11] {
-        [
-            &mut self.sent,
-            &mut self.sent_copies,
-            &mut self.delivered,
-            &mut self.copies,
-            &mut self.late,
-            &mut self.crowded,
-            &mut self.passed,
-            &mut self.probes,
-            &mut self.reports,
-            &mut self.reports_foreign,
-            &mut self.moves_dropped,
         ]
     }
 }
