@@ -4,6 +4,7 @@ mod admin;
 mod certs;
 mod config;
 mod node;
+mod ready;
 mod relay;
 mod scratch;
 mod spec;
@@ -33,8 +34,6 @@ use crate::{
     wan::{Wan, WanError},
 };
 
-/// A debug build on a busy machine needs seconds for its keys and first probes; beyond this something is wrong.
-const READY_LIMIT: Duration = Duration::from_secs(30);
 /// DESIGN §11 asks for 2 s; the wait is longer, so that a miss is reported with its time.
 const POLICY_LIMIT: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(20);
@@ -315,47 +314,6 @@ impl World {
             regions.push(Region { spec: region.clone(), octet, nodes });
         }
         Ok(Self { regions, wan, plan, spec: spec.clone(), scratch })
-    }
-
-    async fn ready(&self) -> Result<(), WorldError> {
-        for node in self.live_nodes() {
-            node.ready(READY_LIMIT).await?;
-        }
-        let end = clock::now() + READY_LIMIT;
-        for node in self.live_nodes() {
-            while let Some(to) = self.missing_route(node).await {
-                if clock::now() >= end {
-                    return Err(WorldError::NoRoute { node: node.to_string(), to, limit: READY_LIMIT });
-                }
-                sleep(POLL).await;
-            }
-            while let Some(of) = self.missing_relay(node).await {
-                if clock::now() >= end {
-                    return Err(WorldError::NoRelay { node: node.to_string(), of, limit: READY_LIMIT });
-                }
-                sleep(POLL).await;
-            }
-        }
-        Ok(())
-    }
-
-    /// A node whose media relay this one does not know, though it should.
-    async fn missing_relay(&self, node: &Node) -> Option<String> {
-        if !self.spec.relays {
-            return None;
-        }
-        let known = node.admin().media_relays().await.unwrap_or_default();
-        self.live_nodes().map(ToString::to_string).find(|other| !known.contains(other))
-    }
-
-    /// A region that the node has no route to.
-    async fn missing_route(&self, node: &Node) -> Option<String> {
-        let routes = node.admin().routes().await.unwrap_or_default();
-        let reached = |to: &str| {
-            routes.iter().any(|route| route.from == node.region() && route.to == to && !route.path.is_empty())
-        };
-        let mut others = self.plan.regions().filter(|region| *region != node.region());
-        others.find(|region| !reached(region)).map(str::to_owned)
     }
 }
 

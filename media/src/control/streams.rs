@@ -142,7 +142,7 @@ pub(super) fn steer(steering: Arc<Steering>, mut words: Streaming<MeshWord>) -> 
                 word = words.message() => match word {
                     Ok(Some(word)) => match convert::heard(word) {
                         Ok(Heard::Roster(peers)) => {
-                            roster = Some(peers.clone());
+                            roster = (!complete).then(|| peers.clone());
                             steering.meet(peers, complete).await;
                         }
                         Ok(Heard::Routes(routes)) => steering.route(routes).await,
