@@ -28,6 +28,7 @@ fn the_short_scenario_passes_and_says_so_in_json() {
 
     let count = |name: &str| json["calls"][name].as_u64().unwrap_or_else(|| panic!("calls.{name}: {json}"));
     assert!(count("placed") > 10 && count("answered") == count("placed") && count("failed") == 0, "{json}");
+    assert_eq!(count("asked"), 0, "calls move without their phones: {json}");
     assert!(json["setup_ms"]["p50"].as_f64() > Some(60.0), "Oregon to Virginia takes its time: {json}");
     assert!(json["setup_ms"]["p99"].as_f64() >= json["setup_ms"]["p50"].as_f64(), "{json}");
 

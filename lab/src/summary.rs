@@ -96,11 +96,13 @@ impl Summary {
             };
             story.print(tone, line);
         }
-        let CallCounts { placed, answered, failed } = self.calls;
+        let CallCounts { placed, answered, failed, asked } = self.calls;
         let SetupTimes { p50, p99 } = self.setup_ms;
         story.print(Tone::Plain, "");
-        let calls = format!("  calls    placed {placed}   answered {answered}   failed {failed}");
-        story.print(if failed == 0 { Tone::Plain } else { Tone::Bad }, calls);
+        let calls = format!(
+            "  calls    placed {placed}   answered {answered}   failed {failed}   requests to phones within dialogs {asked}"
+        );
+        story.print(if failed + asked == 0 { Tone::Plain } else { Tone::Bad }, calls);
         story.print(
             Tone::Plain,
             format!("  set-up   p50 {p50:.0} ms   p99 {p99:.0} ms   (INVITE to first 18x)"),
@@ -316,7 +318,7 @@ mod tests {
             scenario: "short".into(),
             seed: 1,
             duration_s: 20.5,
-            calls: CallCounts { placed: 2, answered: 2, failed: 0 },
+            calls: CallCounts { placed: 2, answered: 2, failed: 0, asked: 0 },
             setup_ms: SetupTimes { p50: 66.0, p99: 70.5 },
             route_changes: vec![RouteChange {
                 at_s: 3.2,
@@ -334,7 +336,7 @@ mod tests {
         let json = serde_json::to_string(&summary).unwrap();
         let expected = concat!(
             r#"{"verdict":"pass","scenario":"short","seed":1,"duration_s":20.5,"#,
-            r#""calls":{"placed":2,"answered":2,"failed":0},"setup_ms":{"p50":66.0,"p99":70.5},"#,
+            r#""calls":{"placed":2,"answered":2,"failed":0,"asked":0},"setup_ms":{"p50":66.0,"p99":70.5},"#,
             r#""media":{"streams":1,"silent":1,"sent":100,"received":97,"lost":3,"duplicated":1,"wrong":0,"discontinuous":0,"#,
             r#""gap_ms":{"p50":80.2,"p99":80.2,"max":80.2},"mos_min":4.21},"#,
             r#""route_changes":[{"at_s":3.2,"from":"a","to":"b","old":"a > b","new":"a > c > b","reason":"loss"}],"#,

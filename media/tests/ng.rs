@@ -7,7 +7,7 @@ use ringway_media::{config, metrics::Metrics, service};
 use ringway_node::{clock::Clock, phase::Life};
 use ringway_router::NodeId;
 use serde_json::{Value, json};
-use std::{net::Ipv4Addr, process, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, net::Ipv4Addr, process, sync::Arc, time::Duration};
 use tokio::{net::UdpSocket, task::JoinHandle, time::timeout};
 
 /// Nobody waits longer for an answer or a packet.
@@ -277,4 +277,41 @@ async fn a_drained_relay_ends_with_its_last_call() {
     }
     let ended = timeout(LIMIT, world.relay).await.expect("it ends with the last call");
     ended.expect("no panic").expect("for no other reason");
+}
+
+/// A flood is answered as far as it can be; nothing is lost that was promised, and nothing stays.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_of_orders_leaves_nothing_behind() {
+    const ORDERS: usize = 3_000;
+    let mut world = World::start(9, "", "").await;
+    let phone = world.phone().await;
+    let (attacker, text) = (world.phone().await, sdp(&phone));
+    for n in 0..ORDERS {
+        let offer = json!({"command": "offer", "call-id": format!("f{n}"), "from-tag": "a", "sdp": text});
+        attacker.send_to(format!("f{n} {offer}").as_bytes(), (world.ip, 2223)).await.expect("sent");
+    }
+    assert_eq!(world.ask(json!({"command": "ping"})).await["result"], "pong", "others are still heard");
+    let (mut promised, mut buffer) = (BTreeSet::new(), vec![0; 65_535]);
+    while let Ok(Ok(length)) = timeout(Duration::from_millis(500), attacker.recv(&mut buffer)).await {
+        let answer = String::from_utf8_lossy(&buffer[..length]).into_owned();
+        let (cookie, body) = answer.split_once(' ').expect("a cookie");
+        let body: Value = serde_json::from_str(body).expect("JSON");
+        if body["result"] == "ok" {
+            promised.insert(cookie.to_owned());
+        }
+    }
+    let listed = world.ask(json!({"command": "list", "limit": 10_000})).await;
+    let listed: BTreeSet<String> = listed["calls"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|id| id.as_str().expect("text").to_owned())
+        .collect();
+    println!("{ORDERS} orders at once, {} answered", promised.len());
+    // An answer may have been lost on its way to a phone that did not listen.
+    assert!(!promised.is_empty() && promised.is_subset(&listed), "{} of {}", promised.len(), listed.len());
+    for call in &listed {
+        assert_eq!(world.ask(json!({"command": "delete", "call-id": call})).await["result"], "ok");
+    }
+    assert_eq!(world.ask(json!({"command": "list"})).await["calls"], json!([]));
 }

@@ -9,7 +9,7 @@ use std::{
 use rsip::{Method, Request, Response, SipMessage};
 
 use super::{
-    Output, PhoneConfig,
+    Output, PhoneConfig, PhoneEvent,
     callee::Callee,
     caller::{Caller, Order},
     message::{Identity, answer_address, parse, print_response, tag, via_stack},
@@ -114,6 +114,11 @@ impl Agent {
     fn handle_request(&mut self, now: Instant, request: Request, source: SocketAddrV4) {
         let Some(identity) = Identity::of(&request) else { return };
         let Some(from_tag) = tag(&identity.from) else { return };
+        let quiet = matches!(request.method, Method::Ack | Method::Bye | Method::Cancel);
+        if tag(&identity.to).is_some() && !quiet {
+            let (call_id, method) = (identity.call_id.clone(), request.method.to_string());
+            self.output.push_back(Output::Event(PhoneEvent::Asked { call_id, method }));
+        }
         let key = (identity.call_id.clone(), from_tag.to_owned());
         if let Some(callee) = self.callees.get_mut(&key) {
             callee.handle(now, &request, &identity, source);

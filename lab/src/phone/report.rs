@@ -35,6 +35,14 @@ pub enum PhoneEvent {
         /// When it came.
         at: Instant,
     },
+    /// A phone got a request within a dialog that is neither ACK nor BYE: a re-INVITE, an UPDATE. A call that moves to another
+    /// path needs none.
+    Asked {
+        /// The Call-ID.
+        call_id: String,
+        /// Its method.
+        method: String,
+    },
     /// The call is over, well or not.
     Ended(CallReport),
 }

@@ -44,7 +44,7 @@ pub(super) struct Scene {
     pub(super) bob: Agent,
     pub(super) wire: Vec<(f64, String)>,
     pub(super) messages: Vec<String>,
-    events: Vec<PhoneEvent>,
+    pub(super) events: Vec<PhoneEvent>,
     /// What the phones told their legs, by port.
     pub(super) voice: Vec<(u16, Order)>,
     start: Instant,

@@ -1,6 +1,6 @@
 //! What the phones agree on about their voices, in virtual time.
 
-use super::tests::*;
+use super::{PhoneEvent, tests::*};
 use crate::media::{LegName, Order};
 
 /// What a phone told its leg, in short.
@@ -153,6 +153,9 @@ fn hold_and_resume_are_answered_at_either_end() {
         let foreign = inside(&scene, "INVITE", 12, to_alice, &HOLD.replace("AVP 0", "AVP 8"));
         assert!(scene.hand(to_alice, &foreign)[0].starts_with("SIP/2.0 488"));
         assert_eq!(told(&scene, port).len(), before + 2, "what is refused changes nothing");
+        let asked =
+            |event: &&PhoneEvent| matches!(event, PhoneEvent::Asked { method, .. } if method == "INVITE");
+        assert_eq!(scene.events.iter().filter(asked).count(), 5, "each of them is counted, its ACK is not");
     }
 }
 

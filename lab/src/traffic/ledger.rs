@@ -26,6 +26,8 @@ pub struct CallCounts {
     pub answered: u64,
     /// Ended otherwise than by BYE and 200: refused, timed out, or not over when the lab ended.
     pub failed: u64,
+    /// Requests that phones got within their dialogs, ACK and BYE aside: a call that moves to another path needs none.
+    pub asked: u64,
 }
 
 /// Set-up times over a run, first INVITE to first 18x, in milliseconds; 0 before the first call.
@@ -105,6 +107,13 @@ impl Ledger {
                     book.talks.insert(call_id, talk);
                 }
                 None
+            }
+            PhoneEvent::Asked { call_id, method } => {
+                let mut book = self.book();
+                book.counts.asked += 1;
+                let failure = format!("call {call_id}: a phone was sent {method} within its dialog");
+                book.failures.push(failure.clone());
+                Some(failure)
             }
             PhoneEvent::Ended(report) => self.ended(&report),
         }
@@ -300,6 +309,9 @@ mod tests {
         let setup = Duration::from_millis(66);
         ledger.record(PhoneEvent::Answered { call_id: "good".into(), setup, at: clock::now() });
         ledger.mark_long("good".into());
+        let (call_id, method) = ("good".into(), "UPDATE".into());
+        let asked = ledger.record(PhoneEvent::Asked { call_id, method }).unwrap();
+        assert_eq!(asked, "call good: a phone was sent UPDATE within its dialog");
         assert_eq!(ledger.record(ended("good", CallEnd::HungUp)), None);
         let failure = ledger.record(ended("bad", CallEnd::ByeTimeout)).unwrap();
         assert_eq!(failure, "call w2 > e1 (bad): BYE got no answer (timer F)");
@@ -308,8 +320,8 @@ mod tests {
         assert_eq!(talks.keys().collect::<Vec<_>>(), ["good"], "only one was answered");
         assert!(talks["good"].long && talks["good"].ended_at.is_some());
         ledger.close();
-        assert_eq!(ledger.counts(), CallCounts { placed: 3, answered: 1, failed: 2 });
-        assert_eq!(ledger.failures(), [failure, "1 calls were not over when the lab ended".into()]);
+        assert_eq!(ledger.counts(), CallCounts { placed: 3, answered: 1, failed: 2, asked: 1 });
+        assert_eq!(ledger.failures(), [asked, failure, "1 calls were not over when the lab ended".into()]);
         assert_eq!(ledger.setup_times(), SetupTimes { p50: 66.0, p99: 66.0 });
     }
 

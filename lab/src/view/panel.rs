@@ -95,7 +95,7 @@ impl Panel {
     }
 
     fn call_row(&self) -> Line<'static> {
-        let CallCounts { placed, answered, failed } = self.calls;
+        let CallCounts { placed, answered, failed, asked: _ } = self.calls;
         let counts = format!("placed {placed}   answered {answered}   in progress {}   ", self.in_progress);
         let failed_style = if failed > 0 { bad() } else { Style::new() };
         let setup = format!("   set-up p50 {:.0} ms, p99 {:.0} ms", self.setup.p50, self.setup.p99);
@@ -202,7 +202,7 @@ mod tests {
                 link("us-west-2", "us-east-2", 0.0),
                 link("us-east-1", "us-west-2", 0.19),
             ],
-            calls: CallCounts { placed: 40, answered: 38, failed: 0 },
+            calls: CallCounts { placed: 40, answered: 38, failed: 0, asked: 0 },
             in_progress: 2,
             setup: SetupTimes { p50: 66.2, p99: 71.0 },
             tally: Tally { talking: 4, sent: 900, received: 880, duplicated: 2, broken: 1 },
