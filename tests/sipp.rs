@@ -10,7 +10,10 @@ use support::{
     sipp::{Totals, callee_args, caller_args, errors, start},
     tls, world, world_of,
 };
-use tokio::{sync::Mutex, time::timeout};
+use tokio::{
+    sync::Mutex,
+    time::{interval, timeout},
+};
 
 /// One world after the other: four of them starve each other's probes, and a pinned path that counts as down is left.
 static ALONE: Mutex<()> = Mutex::const_new(());
@@ -18,6 +21,9 @@ static ALONE: Mutex<()> = Mutex::const_new(());
 const CALLS: u64 = 5_000;
 const STREAM_CALLS: u64 = 200;
 const SWAPS: u64 = 10_000;
+/// 12,000 of them fit into the time that the calls take. Faster, they would leave the probes of four busy debug builds no
+/// processor, and a pinned path that counts as down is left.
+const BETWEEN_SWAPS: Duration = Duration::from_millis(7);
 /// Beyond the time that the calls take: start, talk time, and one round of retransmissions.
 const LIMIT: Duration = Duration::from_secs(150);
 
@@ -135,7 +141,9 @@ fn ingress(world: &World) -> &Node {
 async fn swap_while_calls_run(world: &World) -> u64 {
     let ingress = ingress(world);
     let mut swaps = 0;
+    let mut tick = interval(BETWEEN_SWAPS);
     loop {
+        tick.tick().await;
         let relay = if swaps % 2 == 0 { "us-west-1" } else { "us-east-2" };
         ingress.admin().apply_policy(&pin(swaps + 2, relay)).await.expect("the policy is good");
         swaps += 1;
